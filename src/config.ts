@@ -1,0 +1,83 @@
+// Every knob of the operator once: environment name, default, bounds. Returns a frozen Config, or complaints.
+import { z } from 'zod';
+
+const port = z.coerce.number().int().min(0).max(65535);
+const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
+
+/** Environment variables of the operator; the chart and deploy/ set them. */
+const environment = z.object({
+  /** Where the operator runs: its Lease and the credential Secrets of classes live here. */
+  LAKEBRANCH_NAMESPACE: z.string().min(1),
+  /** Names this cluster in branch ids; the UID of kube-system when absent. Never change it while branches live. */
+  LAKEBRANCH_CLUSTER_ID: z.string().min(1).max(128).optional(),
+  /** Comma-separated namespaces to watch; all when absent. */
+  LAKEBRANCH_WATCH_NAMESPACES: z
+    .string()
+    .default('')
+    .transform((text) =>
+      text
+        .split(',')
+        .map((name) => name.trim())
+        .filter((name) => name !== ''),
+    ),
+  LAKEBRANCH_HTTP_HOST: z.string().default('0.0.0.0'),
+  /** /metrics, /healthz, /readyz; 0 takes a free port. */
+  LAKEBRANCH_HTTP_PORT: port.default(8080),
+  LAKEBRANCH_LEADER_ELECTION: flag.default(true),
+  /** Passes that may run at once. */
+  LAKEBRANCH_WORKERS: z.coerce.number().int().min(1).max(256).default(16),
+  /** Requests per second and workspace; twice as many may be sent in a burst. */
+  LAKEBRANCH_PROVIDER_QPS: z.coerce.number().positive().max(1000).default(15),
+  LAKEBRANCH_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
+  /** The name under which this process holds the Lease. */
+  POD_NAME: z.string().min(1).optional(),
+  KUBECONFIG: z.string().min(1).optional(),
+  HTTPS_PROXY: z.string().min(1).optional(),
+  NO_PROXY: z.string().min(1).optional(),
+});
+
+export interface Config {
+  readonly namespace: string;
+  readonly clusterID: string | undefined;
+  readonly watchNamespaces: readonly string[];
+  readonly httpHost: string;
+  readonly httpPort: number;
+  readonly leaderElection: boolean;
+  readonly workers: number;
+  readonly providerQps: number;
+  readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error';
+  readonly identity: string;
+  readonly kubeconfig: string | undefined;
+  readonly proxy: { readonly url: string; readonly noProxy: string | undefined } | undefined;
+}
+
+/** One line for each setting that is missing or wrong, naming it; a value is never repeated. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+export function readConfig(env: Readonly<Record<string, string | undefined>>, identity: string): Config {
+  const present = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
+  const parsed = environment.safeParse(present);
+  if (!parsed.success)
+    throw new ConfigError(
+      parsed.error.issues
+        .map((issue) => `${issue.path.join('.')}: ${issue.code === 'invalid_type' ? 'must be set' : issue.message}`)
+        .join('; '),
+    );
+  const read = parsed.data;
+  return Object.freeze({
+    namespace: read.LAKEBRANCH_NAMESPACE,
+    clusterID: read.LAKEBRANCH_CLUSTER_ID,
+    watchNamespaces: read.LAKEBRANCH_WATCH_NAMESPACES,
+    httpHost: read.LAKEBRANCH_HTTP_HOST,
+    httpPort: read.LAKEBRANCH_HTTP_PORT,
+    leaderElection: read.LAKEBRANCH_LEADER_ELECTION,
+    workers: read.LAKEBRANCH_WORKERS,
+    providerQps: read.LAKEBRANCH_PROVIDER_QPS,
+    logLevel: read.LAKEBRANCH_LOG_LEVEL,
+    identity: read.POD_NAME ?? identity,
+    kubeconfig: read.KUBECONFIG,
+    proxy: read.HTTPS_PROXY === undefined ? undefined : { url: read.HTTPS_PROXY, noProxy: read.NO_PROXY },
+  });
+}

@@ -1,0 +1,43 @@
+// What to do with a class. Pure.
+import type { BranchClass } from '../../api/v1alpha1/branch-class.ts';
+import type { DatabaseBranch } from '../../api/v1alpha1/database-branch.ts';
+import { databaseBranchFinalizer } from '../../api/names.ts';
+import { Reason } from '../../api/v1alpha1/reasons.ts';
+import type { LakebaseError } from '../../lakebase/errors.ts';
+import type { Project } from '../../lakebase/model.ts';
+
+export type ProjectSeen =
+  | { readonly seen: 'notAsked' }
+  | { readonly seen: 'unusable'; readonly reason: Reason; readonly message: string }
+  | { readonly seen: 'unknown'; readonly error: LakebaseError }
+  | { readonly seen: 'present'; readonly value: Project };
+
+export interface World {
+  readonly bclass: BranchClass;
+  readonly deleting: boolean;
+  /** Our finalizer is there: the class stays while branches need it to be deleted. */
+  readonly held: boolean;
+  readonly users: number;
+  readonly project: ProjectSeen;
+}
+
+export type Plan = { readonly do: 'hold' } | { readonly do: 'release' } | { readonly do: 'report' };
+
+/** One step per pass; holding comes first, because a class that goes takes the way to its branches with it. */
+export function decide({ deleting, held, users }: World): Plan {
+  if (users > 0 && !held && !deleting) return { do: 'hold' };
+  if (users === 0 && held) return { do: 'release' };
+  return { do: 'report' };
+}
+
+/**
+ * An object holds its class from its claim until its finalizer goes; one that is stalled before it ever had a branch
+ * does not, so that a class with a mistake in it can be deleted.
+ */
+export function holdsClass({ metadata, status }: DatabaseBranch): boolean {
+  if (!metadata.finalizers?.includes(databaseBranchFinalizer)) return false;
+  const hasBranch = status?.branch !== undefined || status?.candidate !== undefined;
+  const stalled =
+    status?.conditions?.some(({ type, status: value }) => type === 'Stalled' && value === 'True') ?? false;
+  return hasBranch || !stalled;
+}

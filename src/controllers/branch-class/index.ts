@@ -1,0 +1,94 @@
+// A BranchClass: is its project there, and who still needs it.
+import { branchClassFinalizer, branchClassResource } from '../../api/names.ts';
+import type { BranchClass } from '../../api/v1alpha1/branch-class.ts';
+import type { DatabaseBranch } from '../../api/v1alpha1/database-branch.ts';
+import type { Cache } from '../../kit/cache.ts';
+import type { Clock } from '../../kit/clock.ts';
+import { addFinalizer, removeFinalizer } from '../../kit/finalizers.ts';
+import type { Kube } from '../../kit/kube.ts';
+import type { Queue } from '../../kit/queue.ts';
+import { lookAgain, settled, type Next } from '../../kit/result.ts';
+import { writeStatus } from '../../kit/status.ts';
+import { LakebaseError } from '../../lakebase/errors.ts';
+import type { Providers } from '../providers.ts';
+import { decide, holdsClass, type ProjectSeen, type World } from './decide.ts';
+import { report } from './report.ts';
+
+export interface BranchClassDeps {
+  readonly kube: Kube;
+  readonly clock: Clock;
+  readonly classes: Cache<BranchClass>;
+  readonly objects: Cache<DatabaseBranch>;
+  readonly providers: Providers;
+}
+
+/** A project that is there seldom goes; one that is not is looked for again soon. */
+const healthyMs = 5 * 60_000;
+const unhealthyMs = 10_000;
+
+export function branchClassController(deps: BranchClassDeps): {
+  reconcile: (key: string, signal: AbortSignal) => Promise<Next>;
+} {
+  return {
+    reconcile: async (key, signal) => {
+      const bclass = deps.classes.get(key);
+      return bclass ? pass(deps, bclass, signal) : settled;
+    },
+  };
+}
+
+async function pass(deps: BranchClassDeps, bclass: BranchClass, signal: AbortSignal): Promise<Next> {
+  const world = await observe(deps, bclass, signal);
+  const plan = decide(world);
+  switch (plan.do) {
+    case 'hold':
+      await addFinalizer(deps.kube, branchClassResource, bclass, branchClassFinalizer, { signal });
+      return lookAgain(0, 'holds the class');
+    case 'release':
+      await removeFinalizer(deps.kube, branchClassResource, bclass, branchClassFinalizer, { signal });
+      return lookAgain(0, 'let the class go');
+    case 'report':
+      await writeStatus(deps.kube, branchClassResource, bclass, report(world, deps.clock.now()), { signal });
+      return lookAgain(world.project.seen === 'present' ? healthyMs : unhealthyMs, 'look for the project again');
+  }
+}
+
+async function observe(
+  { classes, objects, providers }: BranchClassDeps,
+  bclass: BranchClass,
+  signal: AbortSignal,
+): Promise<World> {
+  const { metadata } = classes.get(bclass.metadata.name) ?? bclass;
+  const users = objects.byIndex('class', metadata.name).filter(holdsClass).length;
+  const deleting = metadata.deletionTimestamp !== undefined;
+  return {
+    bclass,
+    deleting,
+    held: metadata.finalizers?.includes(branchClassFinalizer) ?? false,
+    users,
+    project: deleting ? { seen: 'notAsked' } : await projectSeen(providers, bclass, signal),
+  };
+}
+
+async function projectSeen(providers: Providers, bclass: BranchClass, signal: AbortSignal): Promise<ProjectSeen> {
+  const provider = await providers.of(bclass);
+  if (!provider.usable) return { seen: 'unusable', reason: provider.reason, message: provider.message };
+  try {
+    return { seen: 'present', value: await provider.provider.manager.getProject(bclass.spec.provider.project, signal) };
+  } catch (error) {
+    if (error instanceof LakebaseError) return { seen: 'unknown', error };
+    throw error;
+  }
+}
+
+/** A class wakes itself; an object wakes the class that it names, whose users it may have changed. */
+export function wakeBranchClasses(
+  { classes, objects }: Pick<BranchClassDeps, 'classes' | 'objects'>,
+  queue: Queue,
+): void {
+  classes.subscribe((_type, bclass, _old, initial) => queue.add(bclass.metadata.name, initial ? 'low' : 'high'));
+  objects.subscribe((type, object, old) => {
+    if (type !== 'update' || old === undefined || holdsClass(object) !== holdsClass(old))
+      queue.add(object.spec.className ?? 'default', 'low');
+  });
+}

@@ -1,0 +1,58 @@
+// Events: for people, on transitions only. Pure.
+import type { DatabaseBranch } from '../../api/v1alpha1/database-branch.ts';
+import { findCondition } from '../../kit/conditions.ts';
+import type { Outcome } from './act.ts';
+import type { Plan } from './plan.ts';
+
+export interface Announcement {
+  readonly type: 'Normal' | 'Warning';
+  readonly reason: string;
+  readonly action: string;
+  readonly note: string;
+}
+
+export function announce(before: DatabaseBranch, after: DatabaseBranch, plan: Plan, outcome: Outcome): Announcement[] {
+  return [...transitions(before, after), ...(outcome.is === 'done' ? steps(after, plan) : [])];
+}
+
+function transitions(before: DatabaseBranch, after: DatabaseBranch): Announcement[] {
+  const was = findCondition(before.status?.conditions ?? [], 'Ready');
+  const is = findCondition(after.status?.conditions ?? [], 'Ready');
+  if (!is || (was?.status === is.status && was.reason === is.reason)) return [];
+  const stalled = findCondition(after.status?.conditions ?? [], 'Stalled') !== undefined;
+  if (is.status !== 'True' && !stalled && was?.status !== 'True') return [];
+  return [
+    { type: is.status === 'True' ? 'Normal' : 'Warning', reason: is.reason, action: 'Reconcile', note: is.message },
+  ];
+}
+
+function steps({ status }: DatabaseBranch, plan: Plan): Announcement[] {
+  switch (plan.do) {
+    case 'createBranch':
+      return [
+        {
+          type: 'Normal',
+          reason: 'BranchRequested',
+          action: 'CreateBranch',
+          note: 'asked the provider for the branch',
+        },
+      ];
+    case 'issue':
+      return plan.why === 'RenewalDue'
+        ? []
+        : [
+            {
+              type: 'Normal',
+              reason: 'CredentialIssued',
+              action: 'WriteSecret',
+              note: `wrote a fresh credential into Secret ${status?.credentials?.secretName ?? ''} (${plan.why})`,
+            },
+          ];
+    case 'deleteSecret':
+      return [
+        { type: 'Warning', reason: 'SecretWithdrawn', action: 'DeleteSecret', note: `deleted the Secret: ${plan.why}` },
+      ];
+    default:
+      return [];
+  }
+}

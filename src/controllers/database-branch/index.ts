@@ -1,0 +1,89 @@
+// Which objects wake which keys, and the parts of the loop put together.
+import { databaseBranchResource } from '../../api/names.ts';
+import type { BranchClass } from '../../api/v1alpha1/branch-class.ts';
+import type { DatabaseBranch } from '../../api/v1alpha1/database-branch.ts';
+import type { Cache } from '../../kit/cache.ts';
+import type { Clock } from '../../kit/clock.ts';
+import type { EventRecorder } from '../../kit/events.ts';
+import { keyOf, type Kube } from '../../kit/kube.ts';
+import type { Logger } from '../../kit/log.ts';
+import type { Queue } from '../../kit/queue.ts';
+import { settled, type Next } from '../../kit/result.ts';
+import { writeStatus } from '../../kit/status.ts';
+import type { Login } from '../../lakebase/login.ts';
+import type { Namespaces } from '../namespaces.ts';
+import type { Providers } from '../providers.ts';
+import { act } from './act.ts';
+import { Memory } from './memory.ts';
+import { look, observe } from './observe.ts';
+import { reconciler } from './reconcile.ts';
+
+export interface DatabaseBranchDeps {
+  readonly kube: Kube;
+  readonly clock: Clock;
+  readonly objects: Cache<DatabaseBranch>;
+  readonly classes: Cache<BranchClass>;
+  readonly providers: Providers;
+  readonly namespaces: Namespaces;
+  readonly login: Login;
+  readonly events: EventRecorder;
+  readonly log: Logger;
+  readonly clusterID: string;
+}
+
+/** Call when leadership begins: the memory counts from here. */
+export function databaseBranchController(deps: DatabaseBranchDeps): {
+  reconcile: (key: string, signal: AbortSignal) => Promise<Next>;
+} {
+  const { kube, clock, objects } = deps;
+  const memory = new Memory(clock);
+  const pass = reconciler({
+    observe: (object, signal) => observe({ ...deps, memory }, object, signal),
+    look: (sighting, at, signal) => look({ ...deps, memory }, sighting, at, signal),
+    act: (sighting, plan, signal) => act({ ...deps, memory }, sighting, plan, signal),
+    writeStatus: (object, status, signal) => writeStatus(kube, databaseBranchResource, object, status, { signal }),
+    tell: (object, announcements) => {
+      for (const announcement of announcements)
+        deps.events.record({ ...announcement, regarding: object, resource: databaseBranchResource });
+    },
+    log: (object, plan, outcome) => {
+      if (plan.do === 'wait' || plan.do === 'idle') return;
+      const fields = {
+        namespace: object.metadata.namespace,
+        name: object.metadata.name,
+        plan: plan.do,
+        outcome: outcome.is,
+      };
+      deps.log.info(
+        outcome.is === 'failed'
+          ? {
+              ...fields,
+              code: outcome.error.code,
+              traceId: outcome.error.details.traceId,
+              error: outcome.error.message,
+            }
+          : fields,
+        'step',
+      );
+    },
+    memory,
+    now: () => clock.now(),
+  });
+  return {
+    reconcile: async (key, signal) => {
+      const object = objects.get(key);
+      return object ? pass(object, signal) : settled;
+    },
+  };
+}
+
+/** Objects wake themselves; a class wakes all that name it. */
+export function wakeDatabaseBranches(
+  { objects, classes }: Pick<DatabaseBranchDeps, 'objects' | 'classes'>,
+  queue: Queue,
+): void {
+  objects.subscribe((_type, object, _old, initial) => queue.add(keyOf(object.metadata), initial ? 'low' : 'high'));
+  classes.subscribe((_type, bclass) => {
+    for (const object of objects.byIndex('class', bclass.metadata.name)) queue.add(keyOf(object.metadata), 'low');
+  });
+}

@@ -1,0 +1,23 @@
+// When to look at the object again. The plan names the instant; only transitions are paced by what was learned.
+import { lookAgain, settled, type Next } from '../../kit/result.ts';
+import type { Outcome } from './act.ts';
+import type { Memory } from './memory.ts';
+import { nextLookMs } from './pacing.ts';
+import { trouble, type Plan } from './plan.ts';
+import type { World } from './world.ts';
+
+export function pause(memory: Memory, world: World, plan: Plan, outcome: Outcome): Next {
+  if (outcome.is === 'failed') return lookAgain(trouble(outcome.error).lookInMs ?? 10_000, `${plan.do} failed`);
+  if (outcome.is === 'stale') return lookAgain(0, 'something changed meanwhile');
+  if (plan.do === 'idle') return lookAgain(plan.lookInMs, 'the Secret is to be read');
+  if (plan.do === 'wait' && plan.transition)
+    return lookAgain(transitionLook(memory, world, plan.transition), `${plan.transition} in transition`);
+  memory.endTransition(world.uid);
+  if (plan.do !== 'wait') return lookAgain(0, `did ${plan.do}`);
+  return plan.lookInMs === undefined || plan.lookInMs === Infinity ? settled : lookAgain(plan.lookInMs, plan.reason);
+}
+
+function transitionLook(memory: Memory, { uid, wish }: World, kind: string): number {
+  const place = `${wish?.project ?? ''}/${kind}`;
+  return nextLookMs(memory.transitionMs(uid, place), memory.pace.usualMs(place));
+}

@@ -1,0 +1,77 @@
+// One pass over one DatabaseBranch.
+import type { DatabaseBranch } from '../../api/v1alpha1/database-branch.ts';
+import { settled, type Next } from '../../kit/result.ts';
+import type { Outcome } from './act.ts';
+import { decide } from './decide.ts';
+import type { Sighting } from './observe.ts';
+import type { Plan, Sight } from './plan.ts';
+import type { Announcement } from './announce.ts';
+import { announce } from './announce.ts';
+import type { Memory } from './memory.ts';
+import { pause } from './pause.ts';
+import { report } from './report.ts';
+
+type Step = Exclude<Plan, { do: 'look' }>;
+
+export interface ReconcileDeps {
+  readonly observe: (object: DatabaseBranch, signal: AbortSignal) => Promise<Sighting>;
+  readonly look: (sighting: Sighting, at: Sight, signal: AbortSignal) => Promise<Sighting>;
+  readonly act: (sighting: Sighting, plan: Step, signal: AbortSignal) => Promise<Outcome>;
+  readonly writeStatus: (
+    object: DatabaseBranch,
+    status: NonNullable<DatabaseBranch['status']>,
+    signal: AbortSignal,
+  ) => Promise<DatabaseBranch>;
+  readonly tell: (object: DatabaseBranch, announcements: readonly Announcement[]) => void;
+  readonly log: (object: DatabaseBranch, plan: Step, outcome: Outcome) => void;
+  readonly memory: Memory;
+  readonly now: () => Date;
+}
+
+/** Look, think, do one thing, say what happened. */
+export function reconciler(deps: ReconcileDeps) {
+  return async (cached: DatabaseBranch, signal: AbortSignal): Promise<Next> => {
+    const sighting = await deps.observe(deps.memory.newest(cached), signal);
+    const { seen, plan } = await think(deps, sighting, signal);
+    const outcome = await deps.act(seen, plan, signal);
+    deps.log(seen.world.object, plan, outcome);
+    if (plan.do === 'release') return released(deps, seen.world.uid);
+    await say(deps, { seen, plan, outcome }, signal);
+    return pause(deps.memory, seen.world, plan, outcome);
+  };
+}
+
+/** Deciding may ask for further looks; each is taken once per pass, so this ends. */
+async function think(
+  deps: ReconcileDeps,
+  sighting: Sighting,
+  signal: AbortSignal,
+): Promise<{ seen: Sighting; plan: Step }> {
+  let seen = sighting;
+  let plan = decide(seen.world, deps.now());
+  while (plan.do === 'look') {
+    seen = await deps.look(seen, plan.at, signal);
+    plan = decide(seen.world, deps.now());
+  }
+  return { seen, plan };
+}
+
+function released(deps: ReconcileDeps, uid: string): Next {
+  deps.memory.forget(uid);
+  return settled;
+}
+
+async function say(
+  deps: ReconcileDeps,
+  pass: { seen: Sighting; plan: Step; outcome: Outcome },
+  signal: AbortSignal,
+): Promise<void> {
+  const { world } = pass.seen;
+  if (pass.plan.do === 'idle' || pass.outcome.is === 'stale') return;
+  const before = pass.outcome.is === 'done' && pass.outcome.object ? pass.outcome.object : world.object;
+  const secret = deps.memory.of(world.uid).secret?.value ?? world.secret;
+  const status = report({ world, plan: pass.plan, outcome: pass.outcome, secret, now: deps.now() });
+  const after = await deps.writeStatus(before, status, signal);
+  deps.memory.wrote(before, after);
+  deps.tell(after, announce(world.object, after, pass.plan, pass.outcome));
+}
