@@ -89,6 +89,6 @@ export function wakeBranchClasses(
   classes.subscribe((_type, bclass, _old, initial) => queue.add(bclass.metadata.name, initial ? 'low' : 'high'));
   objects.subscribe((type, object, old) => {
     if (type !== 'update' || old === undefined || holdsClass(object) !== holdsClass(old))
-      queue.add(object.spec.className ?? 'default', 'low');
+      queue.add(object.spec.className, 'low');
   });
 }

@@ -24,7 +24,7 @@ import type { Provider } from '../providers.ts';
 import type { Memory, Remembered } from './memory.ts';
 import type { Sighting } from './observe.ts';
 import type { EndReason, Plan, SecretIdentity } from './plan.ts';
-import type { Wish } from './wish.ts';
+import { secretNameOf, type Wish } from './wish.ts';
 import type { World } from './world.ts';
 
 export interface ActDeps {
@@ -341,7 +341,7 @@ async function deleteSecret(
   secret: SecretIdentity,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  const name = wish?.secretName ?? object.spec.credentials?.secretName ?? object.metadata.name;
+  const name = wish?.secretName ?? secretNameOf(object);
   try {
     await kube.remove(secretResource, { namespace: object.metadata.namespace, name }, { uid: secret.uid }, { signal });
   } catch (error) {

@@ -43,27 +43,41 @@ export const claimOf = (world: World, wish: Wish): Parameters<typeof notOurs>[1]
 });
 
 /** How long a POST that led to nothing visible is repeated before the object says so. */
-const startingMs = 2 * 60_000;
+const unseenMs = 2 * 60_000;
 const postAgainMs = 10_000;
 
 function make(world: World, wish: Wish, now: Date): Plan {
-  const { memory, rememberedAsDeleted } = world;
-  const { refusal, postedMsAgo } = memory;
-  const since = memory.startingMs ?? 0;
-  if (postedMsAgo !== undefined && postedMsAgo < postAgainMs) {
-    if (refusal && (refusal.code === 'unauthenticated' || refusal.code === 'denied'))
-      return { ...trouble(refusal), lookInMs: postAgainMs };
-    if (refusal?.code === 'notFound') return { ...stall(nothingToForkFrom(world, wish)), lookInMs: postAgainMs };
-    const look = refusal ? { lookInMs: postAgainMs - postedMsAgo } : { transition: 'branch' as const };
-    if (since < startingMs)
-      return waitFor(Reason.BranchCreating, `branch ${wish.branchId} was asked for and is not visible yet`, look);
-    return stuckCreate(refusal, wish, look);
+  const { refusal, postedMsAgo } = world.memory;
+  if (refusal && mayMeanFull(refusal)) {
+    if (world.unarchived.seen === 'notAsked') return look('room');
+    if (world.unarchived.seen === 'present' && world.unarchived.value >= projectLimit) return waitFor(Reason.WaitingForBranchSlot, fullMessage(wish), { lookInMs: slotLookMs });
   }
+  if (postedMsAgo !== undefined && postedMsAgo < postAgainMs) return unseen(world, wish, postAgainMs - postedMsAgo);
+  return post(world, wish, now);
+}
+
+/** Lakebase keeps at most ten unarchived branches in a project. */
+const projectLimit = 10;
+const slotLookMs = 30_000;
+const fullMessage = ({ project }: Wish): string => `project ${project} holds the ${projectLimit} branches that the provider allows: the branch is created as soon as one of them goes`;
+
+// Which code a full project answers with is not documented, so the count decides, never the code.
+const mayMeanFull = ({ code }: LakebaseError): boolean => !['unauthenticated', 'notFound', 'exists', 'unreachable'].includes(code);
+
+function unseen(world: World, wish: Wish, againMs: number): Wait {
+  const { refusal, startingMs = 0 } = world.memory;
+  if (refusal && (refusal.code === 'unauthenticated' || refusal.code === 'denied')) return { ...trouble(refusal), lookInMs: againMs };
+  if (refusal?.code === 'notFound') return { ...stall(nothingToForkFrom(world, wish)), lookInMs: againMs };
+  const pace: Partial<Wait> = refusal ? { lookInMs: againMs } : { transition: 'branch' };
+  if (startingMs < unseenMs) return waitFor(Reason.BranchCreating, `branch ${wish.branchId} was asked for and is not visible yet`, pace);
+  return stuckCreate(refusal, wish, pace);
+}
+
+function post({ rememberedAsDeleted }: World, wish: Wish, now: Date): Plan {
   // An id that was once deleted is never used again: what it held is gone, and nobody may take the new for the old.
   if (rememberedAsDeleted.seen === 'notAsked') return look('deletedIds');
   if (rememberedAsDeleted.seen === 'unknown') return trouble(rememberedAsDeleted.error);
-  if (rememberedAsDeleted.seen === 'present' && rememberedAsDeleted.value)
-    return { do: 'markEnded', reason: 'DeletedExternally' };
+  if (rememberedAsDeleted.seen === 'present' && rememberedAsDeleted.value) return { do: 'markEnded', reason: 'DeletedExternally' };
   return { do: 'createBranch', expireTime: leaseTarget(wish.expiration, wish.leaseMs, now) };
 }
 
@@ -80,12 +94,12 @@ function nothingToForkFrom({ bclass }: World, wish: Wish): Problem {
   };
 }
 
-function stuckCreate(refusal: LakebaseError | undefined, wish: Wish, look: Partial<Wait>): Wait {
+function stuckCreate(refusal: LakebaseError | undefined, wish: Wish, pace: Partial<Wait>): Wait {
   if (!refusal || refusal.code === 'exists' || refusal.code === 'unreachable') {
     return waitFor(
       Reason.CreateUnclear,
       `the provider has not shown branch ${wish.branchId} for two minutes after it was asked for; asking again every 10 s`,
-      look,
+      pace,
     );
   }
   return {
@@ -93,7 +107,7 @@ function stuckCreate(refusal: LakebaseError | undefined, wish: Wish, look: Parti
       reason: Reason.CreateRefused,
       message: `the provider refuses to create the branch: ${refusal.message}`,
     }),
-    ...look,
+    ...pace,
   };
 }
 

@@ -70,6 +70,7 @@ export async function observe(deps: ObserveDeps, object: DatabaseBranch, signal:
     branch: notAsked,
     tagged: notAsked,
     rememberedAsDeleted: notAsked,
+    unarchived: notAsked,
     endpoint: notAsked,
     role: notAsked,
     roleOnSource: notAsked,
@@ -93,7 +94,7 @@ interface ClassFound {
 }
 
 async function findClass(deps: ObserveDeps, object: DatabaseBranch): Promise<ClassFound> {
-  const className = object.spec.className ?? 'default';
+  const className = object.spec.className;
   const bclass = deps.classes.get(className);
   if (!bclass)
     return {
@@ -238,6 +239,8 @@ export async function look(
             ),
           ),
         };
+      case 'room':
+        return { unarchived: await seen(async () => (await manager.listBranches(wish.project, {}, signal)).filter((branch) => branch.state !== 'ARCHIVED' && !isGone(branch)).length) };
       case 'endpoint':
         return {
           endpoint: orAbsent(

@@ -1,8 +1,8 @@
 // Says what was seen and done, as the status of the object. Pure.
-import type { DatabaseBranch, DatabaseBranchStatus } from '../../api/v1alpha1/database-branch.ts';
+import type { DatabaseBranchStatus } from '../../api/v1alpha1/database-branch.ts';
 import { Reason } from '../../api/v1alpha1/reasons.ts';
 import { lifeLeft, renewTime } from '../../credentials/plan.ts';
-import type { IssuedSecret, SecretSeen } from '../../credentials/secret.ts';
+import type { IssuedSecret } from '../../credentials/secret.ts';
 import { removeCondition, setCondition } from '../../kit/conditions.ts';
 import type { Condition } from '../../kit/kube.ts';
 import { LakebaseError } from '../../lakebase/errors.ts';
@@ -101,7 +101,7 @@ function failure(plan: Plan, error: LakebaseError): Wait {
 }
 
 function branchFields(world: World, issued: IssuedSecret | undefined): Partial<Status> {
-  const { branch, endpoint, wish, object, bclass, ended } = world;
+  const { branch, wish, object, bclass, ended } = world;
   if (ended || !wish || !bclass) return {};
   const uid = issued?.binding.branchUid;
   const seen = branch.seen === 'present' ? branch.value : undefined;
@@ -132,7 +132,7 @@ function branchFields(world: World, issued: IssuedSecret | undefined): Partial<S
     endpoint: {
       uid: issued.binding.endpointUid,
       host: issued.binding.host,
-      name: endpoint.seen === 'present' ? endpoint.value.id : (object.status?.endpoint?.name ?? 'primary'),
+      name: `projects/${wish.project}/branches/${wish.branchId}/endpoints/primary`,
     },
   };
 }
@@ -224,7 +224,7 @@ function conditions(said: Said): Condition[] {
   when(
     loginReachesSource(world, issued),
     'LoginReachesSource',
-    Reason.LoginReachesSource,
+    Reason.RoleOnSource,
     'the login of the class also has a role on the source: whoever holds this Secret can log in there',
   );
   return list;

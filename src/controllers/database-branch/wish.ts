@@ -63,12 +63,12 @@ export function wishOf(object: DatabaseBranch, bclass: BranchClass, clusterID: s
   const expiration = expirationOf(object, bclass);
   const source = spec.source?.branch ?? sources.default ?? '';
   const shape: SecretShape = {
-    database: credentials?.database ?? 'databricks_postgres',
-    port: provider.port ?? 5432,
+    database: credentials.database,
+    port: provider.port,
     template: {
-      data: credentials?.template?.data ?? {},
-      labels: credentials?.template?.labels ?? {},
-      annotations: credentials?.template?.annotations ?? {},
+      data: credentials.template?.data ?? {},
+      labels: credentials.template?.labels ?? {},
+      annotations: credentials.template?.annotations ?? {},
     },
   };
   const size = sizeOf(object, bclass);
@@ -83,14 +83,14 @@ export function wishOf(object: DatabaseBranch, bclass: BranchClass, clusterID: s
     project: provider.project,
     source,
     expiration: expiration.value,
-    leaseMs: parseDuration(bclass.spec.expiration?.lease ?? '96h'),
+    leaseMs: parseDuration(bclass.spec.expiration.lease),
     size: size.value,
     secretName: secretNameOf(object),
     shape,
-    rotateToken: credentials?.rotateToken ?? '',
-    tokenTTLSeconds: parseDuration(credentials?.tokenTTL ?? '1h') / 1000,
+    rotateToken: credentials.rotateToken ?? '',
+    tokenTTLSeconds: parseDuration(credentials.tokenTTL) / 1000,
     roleOnBranch: login.role !== 'Inherited' && login.sameAsProvider !== true,
-    membershipRoles: login.membershipRoles ?? ['DATABRICKS_SUPERUSER'],
+    membershipRoles: login.membershipRoles,
     verifyLogin: spec.verify?.login !== 'Never',
   };
   return {
@@ -100,7 +100,7 @@ export function wishOf(object: DatabaseBranch, bclass: BranchClass, clusterID: s
 }
 
 export const secretNameOf = (object: DatabaseBranch): string =>
-  object.spec.credentials?.secretName ?? object.metadata.name;
+  object.spec.credentials.secretName ?? object.metadata.name;
 
 function sourceProblems(source: string, bclass: BranchClass): Problem[] {
   const { allow } = bclass.spec.sources;
@@ -138,20 +138,20 @@ function expirationOf(object: DatabaseBranch, bclass: BranchClass): { value: Exp
   const created = new Date(metadata.creationTimestamp ?? 0).getTime();
   const limits = bclass.spec.expiration;
   if (asked?.never) {
-    if (limits?.allowNever) return { value: { pinnedFrom }, problems: [] };
+    if (limits.allowNever) return { value: { pinnedFrom }, problems: [] };
     return beforeEdit(object, pinnedFrom, {
       reason: Reason.NeverExpireNotAllowed,
-      message: `class ${bclass.metadata.name} does not allow expiration.never: write expiration.ttl, at most ${limits?.max ?? '336h'}`,
+      message: `class ${bclass.metadata.name} does not allow expiration.never: write expiration.ttl, at most ${limits.max}`,
     });
   }
-  const ttl = asked?.ttl ?? limits?.default ?? '72h';
+  const ttl = asked?.ttl ?? limits.default;
   const expireTime = asked?.at ? new Date(asked.at) : new Date(created + parseDuration(ttl));
-  const latest = created + parseDuration(limits?.max ?? '336h');
+  const latest = created + parseDuration(limits.max);
   if (expireTime.getTime() <= latest) return { value: { expireTime, pinnedFrom }, problems: [] };
   const lifeText = formatDuration(expireTime.getTime() - created);
   return beforeEdit(object, pinnedFrom, {
     reason: Reason.ExpirationExceedsMaximum,
-    message: `the branch would live for ${lifeText}, class ${bclass.metadata.name} allows ${limits?.max ?? '336h'}: shorten spec.expiration`,
+    message: `the branch would live for ${lifeText}, class ${bclass.metadata.name} allows ${limits.max}: shorten spec.expiration`,
   });
 }
 

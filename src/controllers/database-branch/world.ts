@@ -45,6 +45,8 @@ export interface World {
   readonly tagged: Seen<readonly Branch[]>;
   /** Whether the provider remembers the wanted id as deleted. */
   readonly rememberedAsDeleted: Seen<boolean>;
+  /** How many branches of the project count against the provider's limit, whoever made them. */
+  readonly unarchived: Seen<number>;
   readonly endpoint: Seen<Endpoint>;
   /** Role of the login on the branch. */
   readonly role: Seen<Role>;
