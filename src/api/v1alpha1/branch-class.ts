@@ -26,7 +26,7 @@ const clientSecretRef = secretReference().describe(
 
 const auth = z.object({ clientSecretRef });
 
-const hostPattern = '^https?://([a-zA-Z0-9]([-a-zA-Z0-9.]*[a-zA-Z0-9])?|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?$';
+const hostPattern = '^https?://([a-zA-Z0-9]([-a-zA-Z0-9.]*[a-zA-Z0-9])?|\\[[0-9a-fA-F:.]+\\])(:[0-9]{1,5})?$';
 
 const provider = z.object({
   host: withRules(
@@ -225,7 +225,10 @@ const status = z.object({
 });
 
 export const branchClassSchema = z
-  .object({ spec, status: status.default(statusBeforeFirstLook()) })
+  .object({
+    spec: spec.describe('What the platform team decides.'),
+    status: status.default(statusBeforeFirstLook()).describe('What the operator found.'),
+  })
   .describe(
     'A BranchClass is what a platform team decides once about the branches of one Lakebase project: who manages them, whose login applications get, which sources may be forked, by which namespaces, and for how long.',
   );

@@ -251,8 +251,12 @@ const status = z.object({
 
 export const databaseBranchSchema = withRules(
   z.object({
-    spec: spec.prefault({}),
-    status: status.default(statusBeforeFirstLook()),
+    spec: spec
+      .prefault({})
+      .describe('What the branch should be like. May be empty: then everything comes from the class named default.'),
+    status: status
+      .default(statusBeforeFirstLook())
+      .describe('What the operator found and did. Nothing is decided by it alone.'),
   }),
   {
     rule: 'self.metadata.name.size() <= 63',
