@@ -1,0 +1,99 @@
+// A data plane without data: invents hosts and remembers what it was asked, for tests of everything but the rows.
+import type { DataPlane, PostgresRole } from './data-plane.ts';
+
+export interface NoDataPlane extends DataPlane {
+  /** Uids of the branches that exist. */
+  branchUids(): string[];
+  /** Names of the Postgres roles of a branch. */
+  roleNames(branchUid: string): string[];
+  /** Names of the databases of a branch. */
+  databaseNames(branchUid: string): string[];
+  /** From now on an endpoint says this. */
+  setActivity(endpointUid: string, state: 'ACTIVE' | 'IDLE', lastActive?: Date): void;
+}
+
+interface Instance {
+  roles: Map<string, PostgresRole>;
+  databases: Map<string, string>;
+}
+
+interface OpenEndpoint {
+  branchUid: string;
+  state: 'ACTIVE' | 'IDLE';
+  lastActive: Date | undefined;
+}
+
+export function noDataPlane(): NoDataPlane {
+  const instances = new Map<string, Instance>();
+  const endpoints = new Map<string, OpenEndpoint>();
+  const instance = (branchUid: string): Instance => {
+    const found = instances.get(branchUid);
+    if (!found) throw new Error(`there is no instance ${branchUid}`);
+    return found;
+  };
+  const done = (): Promise<void> => Promise.resolve();
+
+  return {
+    createRoot(branchUid) {
+      instances.set(branchUid, { roles: new Map(), databases: new Map([['databricks_postgres', 'postgres']]) });
+      return done();
+    },
+    fork(branchUid, sourceUid) {
+      const source = instance(sourceUid);
+      instances.set(branchUid, { roles: new Map(source.roles), databases: new Map(source.databases) });
+      return done();
+    },
+    destroy(branchUid) {
+      instances.delete(branchUid);
+      return done();
+    },
+    putRole(branchUid, role) {
+      instance(branchUid).roles.set(role.name, role);
+      return done();
+    },
+    dropRole(branchUid, name) {
+      instance(branchUid).roles.delete(name);
+      return done();
+    },
+    createDatabase(branchUid, name, owner) {
+      instance(branchUid).databases.set(name, owner);
+      return done();
+    },
+    alterDatabase(branchUid, name, change) {
+      const { databases } = instance(branchUid);
+      const owner = change.owner ?? databases.get(name) ?? 'postgres';
+      databases.delete(name);
+      databases.set(change.rename ?? name, owner);
+      return done();
+    },
+    dropDatabase(branchUid, name) {
+      instance(branchUid).databases.delete(name);
+      return done();
+    },
+    openEndpoint(endpointUid, branchUid) {
+      if (!endpoints.has(endpointUid))
+        endpoints.set(endpointUid, { branchUid, state: 'ACTIVE', lastActive: undefined });
+      return Promise.resolve(`${endpointUid}.emulator.test`);
+    },
+    closeEndpoint(endpointUid) {
+      endpoints.delete(endpointUid);
+      return done();
+    },
+    restartEndpoint: done,
+    setSuspend: done,
+    endpointActivity(endpointUid) {
+      const { state, lastActive } = endpoints.get(endpointUid) ?? { state: 'IDLE', lastActive: undefined };
+      return { state, lastActive };
+    },
+    sizeOf: () => Promise.resolve(undefined),
+    stop: done,
+
+    branchUids: () => [...instances.keys()],
+    roleNames: (branchUid) => [...instance(branchUid).roles.keys()],
+    databaseNames: (branchUid) => [...instance(branchUid).databases.keys()],
+    setActivity(endpointUid, state, lastActive) {
+      const endpoint = endpoints.get(endpointUid);
+      if (endpoint) Object.assign(endpoint, { state, lastActive });
+    },
+  };
+}
