@@ -162,7 +162,11 @@ function branchFacts(state: EmulatorState): BranchFacts[] {
   return Object.values(state.projects).flatMap((project) =>
     [...Object.values(project.branches), ...project.deletedBranches].map((branch) => ({
       ...structuredClone(branch),
+      roles: withoutPasswords(branch),
       project: project.id,
     })),
   );
 }
+
+const withoutPasswords = ({ roles }: BranchRecord): BranchRecord['roles'] =>
+  Object.fromEntries(Object.entries(roles).map(([id, role]) => [id, { ...role, password: undefined }]));

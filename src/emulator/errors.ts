@@ -234,7 +234,9 @@ export type ErrorName = keyof typeof errorTable;
 export const isErrorName = (name: string): name is ErrorName => Object.hasOwn(errorTable, name);
 
 /** Other answers for rows of the table, by name. */
-export type ErrorVariants = Partial<Record<ErrorName, Partial<ErrorRow>>>;
+export type ErrorVariants = {
+  readonly [Name in ErrorName]?: { readonly [Part in keyof ErrorRow]?: ErrorRow[Part] | undefined } | undefined;
+};
 
 /** Thrown by whatever decides that a request is refused; turned into an answer in one place. */
 export class Refusal extends Error {
@@ -267,7 +269,13 @@ export function answerTo(
   traceId: string,
   variants: ErrorVariants,
 ): { status: number; body: ErrorBody } {
-  const row: ErrorRow = { ...errorTable[refusal.row], ...variants[refusal.row] };
+  const usual: ErrorRow = errorTable[refusal.row];
+  const variant = variants[refusal.row];
+  const row: ErrorRow = {
+    status: variant?.status ?? usual.status,
+    code: variant?.code ?? usual.code,
+    message: variant?.message ?? usual.message,
+  };
   const requestInfo = { '@type': 'type.googleapis.com/google.rpc.RequestInfo', request_id: traceId, serving_data: '' };
   const errorInfo = { '@type': 'type.googleapis.com/google.rpc.ErrorInfo', ...managed };
   const message = fill(row.message, refusal.values);

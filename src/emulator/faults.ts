@@ -28,8 +28,10 @@ export interface Behaviour {
   readonly deleteIgnoredDuringInit: boolean;
   /** Logins are refused for so long after a branch became READY. */
   readonly loginRefusedMs: number;
-  /** Database tokens live no longer than this, whatever was asked; seconds. */
-  readonly grantedSeconds: number | undefined;
+  /** Database tokens live no longer than this, whatever was asked; seconds. Null: as asked. */
+  readonly grantedSeconds: number | null;
+  /** From when a `ttl` in a change of a branch counts. The documents say creation. */
+  readonly ttlOnUpdateCountsFrom: 'creation' | 'now';
   /** A `source_branch_time` without seconds and fraction is answered with 500. */
   readonly wholeMinuteFails: boolean;
   /** Whether a database token opens every branch where its role exists, as documented, or only its endpoint's. */
@@ -55,7 +57,8 @@ export const ordinaryBehaviour: Behaviour = {
   notFoundAfterCreateMs: 0,
   deleteIgnoredDuringInit: false,
   loginRefusedMs: 0,
-  grantedSeconds: undefined,
+  grantedSeconds: null,
+  ttlOnUpdateCountsFrom: 'creation',
   wholeMinuteFails: true,
   tokenScope: 'workspace',
   conflicts: 'branch',
@@ -70,14 +73,14 @@ export type Trouble =
   | {
       readonly kind: 'answer';
       readonly status: number;
-      readonly errorCode?: string;
-      readonly message?: string;
-      readonly retryAfterSeconds?: number;
-      readonly body?: string;
-      readonly contentType?: string;
+      readonly errorCode?: string | undefined;
+      readonly message?: string | undefined;
+      readonly retryAfterSeconds?: number | undefined;
+      readonly body?: string | undefined;
+      readonly contentType?: string | undefined;
     }
   /** Carried out, then answered with 500: "it failed but it landed". */
-  | { readonly kind: 'failAfter'; readonly status?: number }
+  | { readonly kind: 'failAfter'; readonly status?: number | undefined }
   /** Carried out, then the connection breaks. */
   | { readonly kind: 'loseAnswer' }
   /** The connection breaks before anything is done. */
@@ -87,11 +90,11 @@ export type Trouble =
 
 export interface Fault {
   /** Any method when absent. */
-  readonly method?: string;
+  readonly method?: string | undefined;
   /** Of the path without query; `*` stands for one segment, `**` for any number. Any path when absent. */
-  readonly path?: string;
+  readonly path?: string | undefined;
   /** How many requests it meets; absent: until cleared. */
-  readonly times?: number;
+  readonly times?: number | undefined;
   readonly trouble: Trouble;
 }
 
@@ -119,8 +122,8 @@ export class Faults {
     if (unknown !== undefined) throw new Error(`variants: there is no error named ${unknown}`);
     this.#behaviour = {
       ...this.#behaviour,
-      ...rest,
-      limits: { ...this.#behaviour.limits, ...limits },
+      ...given(rest),
+      limits: { ...this.#behaviour.limits, ...given(limits ?? {}) },
       variants: { ...this.#behaviour.variants, ...variants },
     };
     this.#onChange();
@@ -152,7 +155,13 @@ export class Faults {
   }
 }
 
-export type BehaviourChange = Partial<Omit<Behaviour, 'limits'>> & { readonly limits?: Partial<Limits> };
+type Some<T> = { readonly [Key in keyof T]?: T[Key] | undefined };
+
+/** The parts to change; what is undefined stays as it is. */
+export type BehaviourChange = Some<Omit<Behaviour, 'limits'>> & { readonly limits?: Some<Limits> | undefined };
+
+const given = <T extends object>(change: Some<T>): Partial<T> =>
+  Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined)) as Partial<T>;
 
 function meets(fault: Fault, method: string, path: string): boolean {
   if (fault.method !== undefined && fault.method.toUpperCase() !== method) return false;

@@ -53,7 +53,7 @@ async function judge(workspace: Workspace, target: Target, attempt: LoginAttempt
 
 /** Three parts with dots are a JWT; personal access tokens are no passwords, and are refused with the same words. */
 const looksLikeToken = (password: string): boolean =>
-  /^dapi/.test(password) || /^ey[^.]*\.[^.]+\.[^.]+$/.test(password);
+  password.startsWith('dapi') || /^ey[^.]*\.[^.]+\.[^.]+$/.test(password);
 
 /** A token is judged when someone logs in, and never again: sessions outlive it. */
 async function judgeToken(workspace: Workspace, target: Target, attempt: LoginAttempt): Promise<LoginVerdict> {

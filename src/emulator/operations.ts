@@ -48,7 +48,7 @@ export class Operations {
       done: false,
     };
     state.operations[record.name] = record;
-    void this.#follow(record, change.run).finally(() => {
+    void this.#follow(record, () => change.run()).finally(() => {
       for (const lock of locks) this.#held.delete(lock);
     });
     this.#workspace.changed();

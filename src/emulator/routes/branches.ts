@@ -179,7 +179,9 @@ function update(call: Call): Promise<Answer> {
 
 async function changeBranch(call: Call, project: ProjectRecord, branch: BranchRecord, change: Change): Promise<Answer> {
   const { workspace } = call;
-  const expiration = expirationOf(call, change, branch.createdAt);
+  const { ttlOnUpdateCountsFrom } = workspace.faults.behaviour;
+  const countedFrom = ttlOnUpdateCountsFrom === 'now' ? workspace.now() : branch.createdAt;
+  const expiration = expirationOf(call, change, countedFrom);
   const expiresAt = expiration ? expiration.at : branch.expiresAt;
   const isProtected = change.is_protected ?? branch.isProtected;
   if (expiresAt !== undefined) refuseExpiration(project, branch, isProtected);
