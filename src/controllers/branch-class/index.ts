@@ -6,7 +6,7 @@ import type { Cache } from '../../kit/cache.ts';
 import type { Clock } from '../../kit/clock.ts';
 import { addFinalizer, removeFinalizer } from '../../kit/finalizers.ts';
 import type { Kube } from '../../kit/kube.ts';
-import type { Queue } from '../../kit/queue.ts';
+import type { WorkQueue } from '../../kit/queue.ts';
 import { lookAgain, settled, type Next } from '../../kit/result.ts';
 import { writeStatus } from '../../kit/status.ts';
 import { LakebaseError } from '../../lakebase/errors.ts';

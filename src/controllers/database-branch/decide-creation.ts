@@ -50,7 +50,8 @@ function make(world: World, wish: Wish, now: Date): Plan {
   const { refusal, postedMsAgo } = world.memory;
   if (refusal && mayMeanFull(refusal)) {
     if (world.unarchived.seen === 'notAsked') return look('room');
-    if (world.unarchived.seen === 'present' && world.unarchived.value >= projectLimit) return waitFor(Reason.WaitingForBranchSlot, fullMessage(wish), { lookInMs: slotLookMs });
+    if (world.unarchived.seen === 'present' && world.unarchived.value >= projectLimit)
+      return waitFor(Reason.WaitingForBranchSlot, fullMessage(wish), { lookInMs: slotLookMs });
   }
   if (postedMsAgo !== undefined && postedMsAgo < postAgainMs) return unseen(world, wish, postAgainMs - postedMsAgo);
   return post(world, wish, now);
@@ -59,17 +60,21 @@ function make(world: World, wish: Wish, now: Date): Plan {
 /** Lakebase keeps at most ten unarchived branches in a project. */
 const projectLimit = 10;
 const slotLookMs = 30_000;
-const fullMessage = ({ project }: Wish): string => `project ${project} holds the ${projectLimit} branches that the provider allows: the branch is created as soon as one of them goes`;
+const fullMessage = ({ project }: Wish): string =>
+  `project ${project} holds the ${projectLimit} branches that the provider allows: the branch is created as soon as one of them goes`;
 
 // Which code a full project answers with is not documented, so the count decides, never the code.
-const mayMeanFull = ({ code }: LakebaseError): boolean => !['unauthenticated', 'notFound', 'exists', 'unreachable'].includes(code);
+const mayMeanFull = ({ code }: LakebaseError): boolean =>
+  !['unauthenticated', 'notFound', 'exists', 'unreachable'].includes(code);
 
 function unseen(world: World, wish: Wish, againMs: number): Wait {
   const { refusal, startingMs = 0 } = world.memory;
-  if (refusal && (refusal.code === 'unauthenticated' || refusal.code === 'denied')) return { ...trouble(refusal), lookInMs: againMs };
+  if (refusal && (refusal.code === 'unauthenticated' || refusal.code === 'denied'))
+    return { ...trouble(refusal), lookInMs: againMs };
   if (refusal?.code === 'notFound') return { ...stall(nothingToForkFrom(world, wish)), lookInMs: againMs };
   const pace: Partial<Wait> = refusal ? { lookInMs: againMs } : { transition: 'branch' };
-  if (startingMs < unseenMs) return waitFor(Reason.BranchCreating, `branch ${wish.branchId} was asked for and is not visible yet`, pace);
+  if (startingMs < unseenMs)
+    return waitFor(Reason.BranchCreating, `branch ${wish.branchId} was asked for and is not visible yet`, pace);
   return stuckCreate(refusal, wish, pace);
 }
 
@@ -77,7 +82,8 @@ function post({ rememberedAsDeleted }: World, wish: Wish, now: Date): Plan {
   // An id that was once deleted is never used again: what it held is gone, and nobody may take the new for the old.
   if (rememberedAsDeleted.seen === 'notAsked') return look('deletedIds');
   if (rememberedAsDeleted.seen === 'unknown') return trouble(rememberedAsDeleted.error);
-  if (rememberedAsDeleted.seen === 'present' && rememberedAsDeleted.value) return { do: 'markEnded', reason: 'DeletedExternally' };
+  if (rememberedAsDeleted.seen === 'present' && rememberedAsDeleted.value)
+    return { do: 'markEnded', reason: 'DeletedExternally' };
   return { do: 'createBranch', expireTime: leaseTarget(wish.expiration, wish.leaseMs, now) };
 }
 

@@ -7,7 +7,7 @@ import type { Clock } from '../../kit/clock.ts';
 import type { EventRecorder } from '../../kit/events.ts';
 import { keyOf, type Kube } from '../../kit/kube.ts';
 import type { Logger } from '../../kit/log.ts';
-import type { Queue } from '../../kit/queue.ts';
+import type { WorkQueue } from '../../kit/queue.ts';
 import { settled, type Next } from '../../kit/result.ts';
 import { writeStatus } from '../../kit/status.ts';
 import type { Login } from '../../lakebase/login.ts';

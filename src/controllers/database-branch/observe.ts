@@ -240,7 +240,14 @@ export async function look(
           ),
         };
       case 'room':
-        return { unarchived: await seen(async () => (await manager.listBranches(wish.project, {}, signal)).filter((branch) => branch.state !== 'ARCHIVED' && !isGone(branch)).length) };
+        return {
+          unarchived: await seen(
+            async () =>
+              (await manager.listBranches(wish.project, {}, signal)).filter(
+                (branch) => branch.state !== 'ARCHIVED' && !isGone(branch),
+              ).length,
+          ),
+        };
       case 'endpoint':
         return {
           endpoint: orAbsent(

@@ -8,7 +8,8 @@ import type { Branch, Endpoint, Role } from '../../lakebase/model.ts';
 import type { Problem } from './wish.ts';
 
 /** What a decision may ask to see before it can be made. */
-export type Sight = 'branch' | 'deletedIds' | 'room' | 'endpoint' | 'role' | 'roleOnSource' | 'sourceEndpoints' | 'tagged';
+export type Sight =
+  'branch' | 'deletedIds' | 'room' | 'endpoint' | 'role' | 'roleOnSource' | 'sourceEndpoints' | 'tagged';
 
 export type Plan =
   /** Not decidable yet: look at this, then decide again in the same pass. */
