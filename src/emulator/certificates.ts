@@ -2,10 +2,11 @@
 // trusted it once trusts it after a restart; the certificates it signs live in memory only.
 import 'reflect-metadata';
 import { webcrypto } from 'node:crypto';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import * as x509 from '@peculiar/x509';
+import { readIfThere, replaceFile } from './kept-file.ts';
 
 /** A key with its certificate chain, both PEM: what `tls.createSecureContext` and `https.createServer` take. */
 export interface ServerCertificate {
@@ -152,19 +153,3 @@ async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
 }
 
 const pem = (certificate: x509.X509Certificate): string => `${certificate.toString('pem')}\n`;
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
-}
-
-/** A reader sees the old file or the whole new one. */
-async function replaceFile(path: string, text: string, mode: number): Promise<void> {
-  const half = `${path}.${process.pid}`;
-  await writeFile(half, text, { mode });
-  await rename(half, path);
-}
