@@ -111,8 +111,8 @@ const credentials = z.object({
       'Name of the Secret that is written into this namespace. Without it, the name of this object. Cannot be changed.',
     ),
   database: withRules(z.string().min(1).max(63), {
-    rule: "!self.contains('\\u0000')",
-    message: 'write the name of a Postgres database',
+    rule: "!self.matches('[[:cntrl:]]')",
+    message: 'write the name of a Postgres database, without control characters',
   })
     .default('databricks_postgres')
     .describe('Postgres database that the Secret names. It must exist on the source.'),

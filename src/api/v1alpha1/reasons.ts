@@ -53,7 +53,8 @@ const again = 'For a new branch delete the object and create it again.';
 export const reasonGroups = {
   'All is well': {
     Available: {
-      meaning: 'The branch is served: the Secret holds a login that works and is kept fresh.',
+      meaning:
+        'On a DatabaseBranch: the Secret holds a login that works and is kept fresh. On a BranchClass: its credentials work, and its project was seen at the provider.',
       remedy: nothing,
       terminal: false,
     },
@@ -69,11 +70,6 @@ export const reasonGroups = {
     },
     TokenFresh: {
       meaning: 'The Secret holds a token that is valid, and the next one is planned.',
-      remedy: nothing,
-      terminal: false,
-    },
-    ClassReady: {
-      meaning: 'The credentials of the class work, and its project was seen at the provider.',
       remedy: nothing,
       terminal: false,
     },
