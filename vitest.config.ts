@@ -1,0 +1,29 @@
+import { defineConfig } from 'vitest/config';
+
+// Generous, because they only bound a hang: the machine may be building something beside the tests.
+const timeouts = { testTimeout: 90_000, hookTimeout: 180_000, teardownTimeout: 30_000 };
+
+export default defineConfig({
+  test: {
+    maxWorkers: 2,
+    projects: [
+      {
+        test: {
+          ...timeouts,
+          name: 'unit',
+          include: ['src/**/*.test.ts', 'scripts/**/*.test.ts', 'test/**/*.test.ts'],
+          exclude: ['test/integration/**', '**/node_modules/**'],
+        },
+      },
+      {
+        test: {
+          ...timeouts,
+          name: 'integration',
+          include: ['test/integration/**/*.test.ts'],
+          // Runs only when a file of this project does.
+          globalSetup: ['test/control-plane/shared.ts'],
+        },
+      },
+    ],
+  },
+});
