@@ -35,7 +35,8 @@ export interface Credential {
 /**
  * Verbs throw LakebaseError and nothing else. Every call ends within its deadline (30 s), or when `signal` aborts.
  * Reads are repeated on 429, 503 and lost connections within that deadline; writes are repeated only on 429 (the
- * provider did nothing). Instants are shifted by the measured clock offset, once, here.
+ * provider did nothing). Minting counts as a read: a token whose answer was lost is known to nobody. Instants are
+ * shifted by the measured clock offset, once, here.
  */
 export interface LakebaseClient {
   /** Identity of the workspace and principal; for status and for telling apart what an error means. */

@@ -1,7 +1,8 @@
 // Errors of the provider, translated once, at the edge, into a closed set of codes. Nothing above matches on texts.
 
 /**
- * - `notFound`      404, whatever its error_code
+ * - `notFound`      404 with an error_code that speaks of the resource; a gateway's 404 page or an API that is switched
+ *                   off (`ENDPOINT_NOT_FOUND`, `FEATURE_DISABLED`) is `unavailable`: it says nothing of a branch
  * - `exists`        400 or 409 that says the id is taken
  * - `conflict`      409 otherwise: something else is under way in this branch or project; try again
  * - `throttled`     429; `retryAfterMs` when the provider named it

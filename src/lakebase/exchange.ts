@@ -1,0 +1,102 @@
+// What every request has in common: a deadline, an error in our own words, and repetition where it does no harm.
+import { errorFrom, isSuccess } from './classify.ts';
+import { type LakebaseClock, sleep, unlessAborted } from './clock.ts';
+import { LakebaseError, type UnreachableCause } from './errors.ts';
+import type { Token } from './token.ts';
+import { type HttpRequest, type HttpResponse, type Transport, TransportError } from './transport.ts';
+
+export interface Deadline {
+  /** Aborts at the deadline and when the caller breaks off; its reason is a LakebaseError. */
+  readonly signal: AbortSignal;
+  leftMs(): number;
+}
+
+/** Settles within `ms`, or as soon as `signal` aborts, whatever `run` does. */
+export async function withDeadline<T>(
+  clock: LakebaseClock,
+  ms: number,
+  signal: AbortSignal | undefined,
+  run: (deadline: Deadline) => Promise<T>,
+): Promise<T> {
+  const endsAtMs = clock.monotonicMs() + ms;
+  const controller = new AbortController();
+  const breakOff = (): void => controller.abort(noAnswer('other', 'the call was broken off'));
+  const cancel = clock.after(ms, () => controller.abort(noAnswer('timeout', `no answer within ${ms / 1000} s`)));
+  signal?.addEventListener('abort', breakOff, { once: true });
+  if (signal?.aborted) breakOff();
+  try {
+    controller.signal.throwIfAborted();
+    const deadline = { signal: controller.signal, leftMs: () => endsAtMs - clock.monotonicMs() };
+    return await unlessAborted(run(deadline), controller.signal);
+  } finally {
+    cancel();
+    signal?.removeEventListener('abort', breakOff);
+  }
+}
+
+/** A successful answer, or a LakebaseError. `secrets` are struck from the words of an answer that echoes them. */
+export async function exchange(
+  transport: Transport,
+  request: HttpRequest,
+  options: { signal: AbortSignal; clock: LakebaseClock; secrets: readonly Token[] },
+): Promise<HttpResponse> {
+  const response = await answer(transport, request, options.signal);
+  if (isSuccess(response)) return response;
+  const body = options.secrets.reduce((words, secret) => words.replaceAll(secret.reveal(), '[token]'), response.body);
+  throw errorFrom({ ...response, body }, options.clock.now());
+}
+
+async function answer(transport: Transport, request: HttpRequest, signal: AbortSignal): Promise<HttpResponse> {
+  try {
+    return await transport(request, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof LakebaseError) throw error;
+    if (error instanceof TransportError) throw noAnswer(error.reason, error.message);
+    // Unknown errors are not passed on: they may quote the request.
+    throw noAnswer('other', 'the request failed');
+  }
+}
+
+const noAnswer = (unreachable: UnreachableCause, message: string): LakebaseError =>
+  new LakebaseError('unreachable', message, { unreachable });
+
+/** For requests that may arrive twice. */
+export const harmlessToRepeat = (error: LakebaseError): boolean =>
+  error.code === 'throttled' || error.details.status === 503 || lostOnTheWay.has(error.details.unreachable);
+
+/** For requests that may arrive twice only if the first was turned away unread. */
+export const onlyIfThrottled = (error: LakebaseError): boolean => error.code === 'throttled';
+
+const lostOnTheWay = new Set<UnreachableCause | undefined>(['dns', 'refused', 'reset', 'timeout']);
+
+const maxRepetitions = 4;
+
+/**
+ * Runs `attempt` again while it throws an error that is worth it, at most four times, after the time that the provider
+ * named or a growing one; gives up at once when the deadline would not allow the wait. `random` is in [0, 1).
+ */
+export async function repeating<T>(
+  { clock, random }: { clock: LakebaseClock; random: () => number },
+  deadline: Deadline,
+  worthIt: (error: LakebaseError) => boolean,
+  attempt: () => Promise<T>,
+): Promise<T> {
+  for (let repetition = 0; ; repetition++) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!(error instanceof LakebaseError) || !worthIt(error) || repetition === maxRepetitions) throw error;
+      const waitMs = waitBefore(error, repetition, random());
+      if (waitMs >= deadline.leftMs()) throw error;
+      await sleep(clock, waitMs, deadline.signal);
+    }
+  }
+}
+
+/** Answers that say "not now" deserve a longer wait than a connection that broke. */
+function waitBefore({ details }: LakebaseError, repetition: number, random: number): number {
+  if (details.retryAfterMs !== undefined) return details.retryAfterMs + random * 250;
+  const longestMs = (details.unreachable === undefined ? 1000 : 250) * 2 ** repetition;
+  return longestMs * (0.5 + random / 2);
+}
