@@ -65,7 +65,7 @@ export function cacheFolder(env: Environment): string {
 
 async function build(env: Environment, cache: string): Promise<void> {
   const parent = join(cache, '..');
-  requireGo();
+  requireGo(env);
   // Under the lock every such folder is what a build that died has left.
   for (const name of readdirSync(parent))
     if (name.startsWith('building-')) rmSync(join(parent, name), { recursive: true });
@@ -101,28 +101,28 @@ function linkerFlags(): string {
   return ['-s', '-w', ...flags].join(' ');
 }
 
-function requireGo(): void {
+function requireGo(env: Environment): void {
   const needed = /^go (\S+)$/m.exec(readFileSync(join(toolchain, 'go.mod'), 'utf8'))?.[1] ?? oldestGo;
   const purpose = 'to build the Kubernetes test binaries (or set KUBEBUILDER_ASSETS to a folder that holds them)';
   let version: string;
   try {
-    // Outside the module, because inside it an old Go would first try to fetch the newer one.
-    version = execFileSync('go', ['env', 'GOVERSION'], { cwd: '/', encoding: 'utf8', stdio: 'pipe' }).trim().slice(2);
+    version = goEnv('GOVERSION', env).replace(/^go/, '');
   } catch {
     throw new SetupError(`Go is missing: install Go ${needed} or newer ${purpose}.`);
   }
   if (isOlder(version, oldestGo)) {
     throw new SetupError(`Go ${version} is too old: install Go ${needed} or newer ${purpose}.`);
   }
-  if (isOlder(version, needed) && toolchainIsLocal()) {
+  if (isOlder(version, needed) && goEnv('GOTOOLCHAIN', env) === 'local') {
     throw new SetupError(
       `Go ${version} is older than ${needed} and may not fetch it: set GOTOOLCHAIN=auto, or install Go ${needed} or newer, ${purpose}.`,
     );
   }
 }
 
-function toolchainIsLocal(): boolean {
-  return execFileSync('go', ['env', 'GOTOOLCHAIN'], { cwd: '/', encoding: 'utf8' }).trim() === 'local';
+// Outside the module, because inside it an old Go would first try to fetch the newer one.
+function goEnv(name: string, env: Environment): string {
+  return execFileSync('go', ['env', name], { cwd: '/', env, encoding: 'utf8', stdio: 'pipe' }).trim();
 }
 
 /** Compares '1.24.3' with '1.26': by the first two numbers. */
