@@ -1,7 +1,8 @@
 // The access token of the workspace: fetched once for all callers, kept, renewed before anyone has to wait for it.
-import { type LakebaseClock, unlessAborted } from './clock.ts';
+import type { Clock } from '../kit/clock.ts';
+import { type Deadline, unlessAborted, withDeadline } from './deadline.ts';
 import { LakebaseError, type LakebaseErrorCode } from './errors.ts';
-import { type Deadline, exchange, harmlessToRepeat, repeating, withDeadline } from './exchange.ts';
+import { exchange, harmlessToRepeat, repeating } from './exchange.ts';
 import { Token } from './token.ts';
 import type { HttpRequest, Transport } from './transport.ts';
 import { accessTokenFrom, jsonFrom, tokenEndpointFrom } from './wire.ts';
@@ -28,7 +29,7 @@ export interface OAuthOptions {
   /** `https://…` of the workspace. */
   readonly host: string;
   readonly transport: Transport;
-  readonly clock: LakebaseClock;
+  readonly clock: Clock;
   readonly credentials: CredentialSource;
   readonly userAgent: string;
   /** In [0, 1); for the jitter of waits. */

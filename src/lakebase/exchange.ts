@@ -1,44 +1,16 @@
-// What every request has in common: a deadline, an error in our own words, and repetition where it does no harm.
+// What every request has in common: an error in our own words, and repetition where it does no harm.
+import { type Clock, sleep } from '../kit/clock.ts';
 import { errorFrom, isSuccess } from './classify.ts';
-import { type LakebaseClock, sleep, unlessAborted } from './clock.ts';
+import { type Deadline, noAnswer } from './deadline.ts';
 import { LakebaseError, type UnreachableCause } from './errors.ts';
 import type { Token } from './token.ts';
 import { type HttpRequest, type HttpResponse, type Transport, TransportError } from './transport.ts';
-
-export interface Deadline {
-  /** Aborts at the deadline and when the caller breaks off; its reason is a LakebaseError. */
-  readonly signal: AbortSignal;
-  leftMs(): number;
-}
-
-/** Settles within `ms`, or as soon as `signal` aborts, whatever `run` does. */
-export async function withDeadline<T>(
-  clock: LakebaseClock,
-  ms: number,
-  signal: AbortSignal | undefined,
-  run: (deadline: Deadline) => Promise<T>,
-): Promise<T> {
-  const endsAtMs = clock.monotonicMs() + ms;
-  const controller = new AbortController();
-  const breakOff = (): void => controller.abort(noAnswer('other', 'the call was broken off'));
-  const cancel = clock.after(ms, () => controller.abort(noAnswer('timeout', `no answer within ${ms / 1000} s`)));
-  signal?.addEventListener('abort', breakOff, { once: true });
-  if (signal?.aborted) breakOff();
-  try {
-    controller.signal.throwIfAborted();
-    const deadline = { signal: controller.signal, leftMs: () => endsAtMs - clock.monotonicMs() };
-    return await unlessAborted(run(deadline), controller.signal);
-  } finally {
-    cancel();
-    signal?.removeEventListener('abort', breakOff);
-  }
-}
 
 /** A successful answer, or a LakebaseError. `secrets` are struck from the words of an answer that echoes them. */
 export async function exchange(
   transport: Transport,
   request: HttpRequest,
-  options: { signal: AbortSignal; clock: LakebaseClock; secrets: readonly Token[] },
+  options: { signal: AbortSignal; clock: Clock; secrets: readonly Token[] },
 ): Promise<HttpResponse> {
   const response = await answer(transport, request, options.signal);
   if (isSuccess(response)) return response;
@@ -58,9 +30,6 @@ async function answer(transport: Transport, request: HttpRequest, signal: AbortS
   }
 }
 
-const noAnswer = (unreachable: UnreachableCause, message: string): LakebaseError =>
-  new LakebaseError('unreachable', message, { unreachable });
-
 /** For requests that may arrive twice. */
 export const harmlessToRepeat = (error: LakebaseError): boolean =>
   error.code === 'throttled' || error.details.status === 503 || lostOnTheWay.has(error.details.unreachable);
@@ -77,7 +46,7 @@ const maxRepetitions = 4;
  * named or a growing one; gives up at once when the deadline would not allow the wait. `random` is in [0, 1).
  */
 export async function repeating<T>(
-  { clock, random }: { clock: LakebaseClock; random: () => number },
+  { clock, random }: { clock: Clock; random: () => number },
   deadline: Deadline,
   worthIt: (error: LakebaseError) => boolean,
   attempt: () => Promise<T>,

@@ -1,10 +1,11 @@
 // The port to the provider over HTTP: which path, which mask, which body. No decisions.
+import type { Clock } from '../kit/clock.ts';
 import type { TokenSource } from './auth.ts';
 import type { CreateBranch, CreateRole, Credential, EndpointSize, LakebaseClient } from './client.ts';
 import { ClockOffset } from './clock-offset.ts';
-import type { LakebaseClock } from './clock.ts';
+import { withDeadline } from './deadline.ts';
 import { hasCode, LakebaseError } from './errors.ts';
-import { exchange, harmlessToRepeat, onlyIfThrottled, repeating, withDeadline } from './exchange.ts';
+import { exchange, harmlessToRepeat, onlyIfThrottled, repeating } from './exchange.ts';
 import type { Branch, BranchRef, Endpoint, EndpointRef, Operation, Project, Role } from './model.ts';
 import type { Token } from './token.ts';
 import type { HttpRequest, Transport } from './transport.ts';
@@ -24,7 +25,7 @@ export interface HttpClientOptions {
   readonly host: string;
   readonly transport: Transport;
   readonly tokens: TokenSource;
-  readonly clock: LakebaseClock;
+  readonly clock: Clock;
   /** `lakebranch/<version>` */
   readonly userAgent: string;
   /** In [0, 1); for the jitter of waits. */
