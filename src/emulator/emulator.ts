@@ -49,7 +49,7 @@ export interface Emulator {
   readonly admin: EmulatorAdmin;
   /** Resolves when the seeded projects exist and everything from the last run is back. `handle` waits for it. */
   readonly started: Promise<void>;
-  /** Resolves when no operation is under way. Waits for ever where one waits for a clock that nobody moves. */
+  /** Resolves when no operation and no sweep is under way. Waits for ever where one waits for a clock that nobody moves. */
   idle(): Promise<void>;
   /** Ends timers and stores the state. The data plane is stopped by whoever made it. */
   stop(): Promise<void>;
@@ -77,7 +77,10 @@ export function createEmulator(parts: EmulatorParts): Emulator {
       requests: () => workspace.journal.requests(),
     },
     started,
-    idle: () => workspace.operations.idle(),
+    async idle() {
+      await workspace.operations.idle();
+      await workspace.lifecycle.idle();
+    },
     async stop() {
       workspace.lifecycle.stop();
       await workspace.saver.saved();

@@ -38,6 +38,8 @@ export class Lifecycle {
   readonly #provisioning = new Map<string, AbortController>();
   /** The last step on the data of each branch. */
   readonly #tails = new Map<string, Promise<void>>();
+  /** What sweeps have begun and not yet finished. */
+  readonly #sweeping = new Set<Promise<void>>();
   #cancelSweep: () => void = () => {};
 
   constructor(workspace: Workspace) {
@@ -238,9 +240,11 @@ export class Lifecycle {
     const { state, settings } = this.#workspace;
     const due = dueBy(state, settings.keepDeletedSeconds * 1000, this.#workspace.now());
     for (const each of due) {
-      this.#carryOut(each).catch((error: unknown) => {
+      const work = this.#carryOut(each).catch((error: unknown) => {
         this.#workspace.log('sweep failed', { what: each.what, project: each.project.id, error: String(error) });
       });
+      this.#sweeping.add(work);
+      void work.then(() => this.#sweeping.delete(work));
     }
     this.rearm();
   }
@@ -300,6 +304,11 @@ export class Lifecycle {
     } else if (!projectDeleted) {
       await this.openEndpoints(branch);
     }
+  }
+
+  /** Resolves when no sweep is under way. */
+  async idle(): Promise<void> {
+    while (this.#sweeping.size > 0) await Promise.all(this.#sweeping);
   }
 
   get stopped(): boolean {

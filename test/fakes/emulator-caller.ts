@@ -32,7 +32,8 @@ export async function aBench(
 ): Promise<Bench> {
   const clock = parts.clock ?? new ManualClock(startOfTest);
   const dataPlane = parts.dataPlane ?? noDataPlane();
-  const emulator = createEmulator({ ...parts, clock, dataPlane });
+  const settings = { accessTokenSeconds: 10 * 365 * 86_400, ...parts.settings };
+  const emulator = createEmulator({ ...parts, settings, clock, dataPlane });
   await emulator.started;
   const principal = parts.settings?.principals?.[0] ?? developmentPrincipal;
   return { emulator, clock, dataPlane, send: senderFor(emulator, await accessToken(emulator, principal)) };
@@ -86,3 +87,41 @@ export const aParent = { spec: { no_expiry: true } };
 
 /** Lets everything run that does not wait for a clock. */
 export const microtasks = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** How `POST projects/…` is refused, as `400 BAD_REQUEST words`, without the trace; `200` when it is not. */
+export async function refusalOf(bench: Bench, request: string, body?: unknown): Promise<string> {
+  const [method = '', path = ''] = request.split(' ');
+  const answer = await bench.send(method, path, body);
+  if (answer.status === 200) return '200';
+  // Members that clients would take for the errors of other APIs.
+  const foreign = ['error', 'detail', 'scimType'].filter((member) => member in answer.body);
+  if (foreign.length > 0) throw new Error(`the error body has ${foreign.join()}`);
+  const message = textAt(answer.body, 'message');
+  const words = message.replace(/ \[TraceId: [0-9a-f]{32}\]$/, '');
+  return `${answer.status} ${textAt(answer.body, 'error_code')} ${words}`;
+}
+
+const branches = 'projects/shop/branches';
+
+/** Brings the project `shop` into a state that a row of a table begins with. */
+export const given = {
+  nothing: () => Promise.resolve(),
+  /** A branch `dev` that expires. */
+  dev: (bench: Bench) => change(bench, 'POST', `${branches}?branch_id=dev`, aBranch),
+  /** `dev` with a child. */
+  parent: async (bench: Bench) => {
+    await change(bench, 'POST', `${branches}?branch_id=dev`, aParent);
+    const spec = { ttl: '3600s', source_branch: `${branches}/dev` };
+    await change(bench, 'POST', `${branches}?branch_id=child`, { spec });
+  },
+  protectedDev: (bench: Bench) =>
+    change(bench, 'POST', `${branches}?branch_id=dev`, { spec: { no_expiry: true, is_protected: true } }),
+  defaultDev: async (bench: Bench) => {
+    await change(bench, 'POST', `${branches}?branch_id=dev`, aParent);
+    const spec = { default_branch: `${branches}/dev` };
+    await change(bench, 'PATCH', 'projects/shop?update_mask=spec.default_branch', { spec });
+  },
+} as const satisfies Record<string, (bench: Bench) => Promise<unknown>>;
+
+/** [sentence, what is there, `METHOD path`, body, refusal] */
+export type RefusalRow = [string, keyof typeof given, string, unknown, string];
