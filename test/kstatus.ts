@@ -1,7 +1,8 @@
 // The rulebook for every status that we write: what kubectl wait, Helm, Flux and Argo CD conclude from it must be right at
 // every moment, so every status that a test produces goes through here.
 import type { Condition, KubeObject } from '../src/kit/kube.ts';
-import { ConditionType, reasonCatalogue, type ReasonEntry } from '../src/api/v1alpha1/reasons.ts';
+import { ConditionType } from '../src/api/v1alpha1/conditions.ts';
+import { reasonCatalogue, type ReasonEntry } from '../src/api/v1alpha1/reasons.ts';
 
 export interface StatusObject extends KubeObject {
   status?: { observedGeneration?: number; conditions?: Condition[] };

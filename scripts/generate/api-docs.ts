@@ -32,7 +32,7 @@ function kindDocs({ resource, shortName, schema }: KindDefinition): string[] {
     `### ${kind}: what you write`,
     fieldTable(under('spec')),
     `### ${kind}: what is refused`,
-    refusals([{ path: kind, required: true, schema }, ...fields]),
+    refusals(kind, schema),
     `### ${kind}: what the operator writes`,
     fieldTable(under('status')),
   ];
@@ -77,12 +77,12 @@ function typeOf(schema: StructuralSchema): string {
   return { string: 'text', integer: 'number', boolean: 'true or false' }[schema.type ?? ''] ?? 'object';
 }
 
-function refusals(fields: readonly Field[]): string {
-  const lines = fields.flatMap(({ path, schema }) =>
-    (schema['x-kubernetes-validations'] ?? []).map(
-      ({ message, fieldPath = '' }) =>
-        `- \`${fieldPath === '' || path.includes('.') || path === 'spec' ? path + fieldPath : fieldPath.slice(1)}\`: ${message}`,
-    ),
+function refusals(kind: string, root: StructuralSchema): string {
+  const lines = [{ path: '', schema: root }, ...fieldsOf(root, '')].flatMap(({ path, schema }) =>
+    (schema['x-kubernetes-validations'] ?? []).map(({ message, fieldPath = '' }) => {
+      const field = `${path}${fieldPath}`.replace(/^\./, '') || kind;
+      return `- \`${field}\`: ${message}`;
+    }),
   );
   return lines.join('\n');
 }

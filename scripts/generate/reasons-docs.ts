@@ -1,5 +1,6 @@
 // docs/reasons.md: what a person looks up when an object is not Ready.
-import { conditionCatalogue, reasonGroups, type ReasonEntry } from '../../src/api/v1alpha1/reasons.ts';
+import { conditionCatalogue } from '../../src/api/v1alpha1/conditions.ts';
+import { reasonGroups, type ReasonEntry } from '../../src/api/v1alpha1/reasons.ts';
 
 export function reasonsDocs(): string {
   const intro = [

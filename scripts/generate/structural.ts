@@ -42,11 +42,12 @@ export function structural(schema: z.ZodType): StructuralSchema {
   return convert(rest, '');
 }
 
-/** Checks that only TypeScript would see. */
-function refuseLosses(schema: z.core.$ZodTypes, path: string): void {
-  const custom = (schema._zod.def.checks ?? []).some((check) => check._zod.def.check === 'custom');
+/** What zod knows and JSON Schema does not say. */
+function refuseLosses({ _zod: { def } }: z.core.$ZodTypes, path: string): void {
+  const custom = (def.checks ?? []).some((check) => check._zod.def.check === 'custom');
   if (custom) fail(path, 'a refinement is not seen by the API server; write it as a CEL rule');
-  if (schema._zod.def.type === 'catch') fail(path, 'catch() would become a default; leave it out');
+  if (def.type === 'catch') fail(path, 'catch() would become a default; leave it out');
+  if (def.type === 'pipe') fail(path, 'the API server does not transform; parse the value where it is used');
 }
 
 type Json = Record<string, unknown>;
@@ -109,9 +110,8 @@ const unionRemedy = 'a union is not structural; use one object with optional mem
 const remedies: Record<string, string> = {
   anyOf: unionRemedy,
   oneOf: unionRemedy,
-  allOf: 'an intersection is not structural; extend the object',
   not: 'a negation is not structural; use a CEL rule',
-  $ref: 'a reference is not allowed; leave out meta({ id }) and recursion',
+  definitions: 'a reference is not allowed; leave out meta({ id }) and recursion',
   nullable: 'null is pruned by the API server; use an optional field',
 };
 

@@ -46,7 +46,7 @@ export function duration(name: string, min: string, max: string): z.ZodString {
 
 /** Days in each month as far as a pattern can know them; the API server's own parser refuses the rest. */
 const timePattern =
-  '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$';
+  '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$';
 
 /** An instant that a person writes: RFC 3339 with a zone. */
 export const instant = (): z.ZodString =>
