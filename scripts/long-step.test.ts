@@ -11,16 +11,20 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { runLogged, SetupError, withLock } from './long-step.mjs';
 
 let folder: string;
 let lock: string;
 beforeEach(() => {
+  vi.spyOn(process.stdout, 'write').mockReturnValue(true); // the signs of life
   folder = mkdtempSync(join(tmpdir(), 'lakebranch-lock-'));
   lock = join(folder, 'lock');
 });
-afterEach(() => rmSync(folder, { recursive: true }));
+afterEach(() => {
+  vi.restoreAllMocks();
+  rmSync(folder, { recursive: true });
+});
 
 describe('the lock', () => {
   test('is held by one at a time', async () => {

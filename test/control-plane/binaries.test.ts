@@ -3,14 +3,18 @@
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { binaryNames, cacheFolder, findBinaries, findOrBuildBinaries } from './binaries.ts';
 
 let folder: string;
 beforeEach(() => {
+  vi.spyOn(process.stdout, 'write').mockReturnValue(true); // the signs of life
   folder = mkdtempSync(join(tmpdir(), 'lakebranch-binaries-'));
 });
-afterEach(() => rmSync(folder, { recursive: true }));
+afterEach(() => {
+  vi.restoreAllMocks();
+  rmSync(folder, { recursive: true });
+});
 
 function programs(where: string, names: readonly string[]): string {
   const path = join(folder, where);

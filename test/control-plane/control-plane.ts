@@ -8,7 +8,7 @@ import { get } from 'node:https';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findOrBuildBinaries, type Binaries } from './binaries.ts';
-import { apiServerArgs, controllerManagerArgs, etcdArgs, kubeconfig, type Layout } from './flags.ts';
+import { apiServerArgs, controllerManagerArgs, etcdArgs, kubeconfig, kubectlScript, type Layout } from './flags.ts';
 import { freePorts } from './free-ports.ts';
 import { startGuardian, type GuardedProcess, type Guardian } from './guardian.ts';
 
@@ -27,7 +27,7 @@ export interface ControlPlane {
   readonly adminToken: string;
   /** Path of a kubeconfig with that token. */
   readonly adminKubeconfig: string;
-  /** Path of a kubectl of the same version, unless PATH held another. */
+  /** Path of a kubectl that uses this control plane as admin, unless KUBECONFIG or --kubeconfig says otherwise. */
   readonly kubectl: string;
   /** The folder with all state and logs; callers may put files of their own there. */
   readonly dir: string;
@@ -86,6 +86,7 @@ async function bringUp(guardian: Guardian, binaries: Binaries, options: ControlP
   await serverReady();
 
   writeFileSync(layout.adminKubeconfig, kubeconfigFor(layout, layout.adminToken), { mode: 0o600 });
+  writeFileSync(layout.kubectl, kubectlScript(layout, binaries.kubectl), { mode: 0o700 });
   writeFileSync(layout.controllerManagerKubeconfig, kubeconfigFor(layout, layout.controllerManagerToken), {
     mode: 0o600,
   });
@@ -100,7 +101,7 @@ async function bringUp(guardian: Guardian, binaries: Binaries, options: ControlP
     caFile: layout.caFile,
     adminToken: layout.adminToken,
     adminKubeconfig: layout.adminKubeconfig,
-    kubectl: binaries.kubectl,
+    kubectl: layout.kubectl,
     dir: layout.dir,
     guardianPid: guardian.pid,
     kubeconfigFor: (token) => kubeconfigFor(layout, token),
@@ -142,6 +143,7 @@ async function layOut(dir: string): Promise<Layout> {
     serviceAccountPublicKey: join(dir, 'service-account.pub'),
     adminKubeconfig: join(dir, 'admin.kubeconfig'),
     controllerManagerKubeconfig: join(dir, 'controller-manager.kubeconfig'),
+    kubectl: join(dir, 'kubectl'),
     adminToken: randomBytes(24).toString('hex'),
     controllerManagerToken: randomBytes(24).toString('hex'),
   };

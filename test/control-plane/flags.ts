@@ -1,4 +1,4 @@
-// The command lines and the kubeconfig of the test control plane, as functions of where things lie.
+// The command lines and the kubeconfigs of the test control plane, as functions of where things lie.
 
 /** Where one control plane keeps its things and under which addresses it answers. */
 export interface Layout {
@@ -14,6 +14,7 @@ export interface Layout {
   readonly serviceAccountPublicKey: string;
   readonly adminKubeconfig: string;
   readonly controllerManagerKubeconfig: string;
+  readonly kubectl: string;
   readonly adminToken: string;
   readonly controllerManagerToken: string;
 }
@@ -93,4 +94,16 @@ export function kubeconfig(server: string, caPem: string, token: string): string
     contexts: [{ name, context: { cluster: name, user: name } }],
   };
   return `${JSON.stringify(config, undefined, 2)}\n`;
+}
+
+/** kubectl keeps what it learns of a server under the home folder, by address; here it must not outlive the server. */
+export function kubectlScript({ dir, adminKubeconfig }: Layout, kubectl: string): string {
+  return [
+    '#!/bin/sh',
+    `: "\${KUBECONFIG:=${adminKubeconfig}}"`,
+    `KUBECACHEDIR='${dir}/kubectl-cache'`,
+    'export KUBECONFIG KUBECACHEDIR',
+    `exec '${kubectl}' "$@"`,
+    '',
+  ].join('\n');
 }

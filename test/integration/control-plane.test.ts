@@ -2,12 +2,13 @@
 
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fetch, Agent } from 'undici';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { startControlPlane } from '../control-plane/control-plane.ts';
+import { kubeconfig } from '../control-plane/flags.ts';
 import { sharedControlPlane } from '../control-plane/shared.ts';
 
 const controlPlane = sharedControlPlane();
@@ -107,19 +108,20 @@ test('a request without a valid token is refused', async () => {
   expect((await call('GET', '/api/v1/namespaces', undefined, 'not-a-token')).code).toBe(401);
 });
 
-test('kubectl works with the admin kubeconfig', () => {
-  const args = ['--kubeconfig', controlPlane.adminKubeconfig, 'get', 'namespace', 'default', '-o', 'name'];
-  expect(execFileSync(controlPlane.kubectl, args, { encoding: 'utf8' }).trim()).toBe('namespace/default');
+test('its kubectl is admin, or whoever a kubeconfig says', () => {
+  const kubectl = (...args: string[]): string =>
+    execFileSync(controlPlane.kubectl, args, { encoding: 'utf8', stdio: 'pipe' }).trim();
+  expect(kubectl('get', 'namespace', 'default', '-o', 'name')).toBe('namespace/default');
+  const file = join(controlPlane.dir, 'nobody.kubeconfig');
+  writeFileSync(file, kubeconfig(controlPlane.url, controlPlane.ca, 'not-a-token'));
+  expect(() => kubectl('--kubeconfig', file, 'get', 'namespace', 'default')).toThrow(/Unauthorized|logged in/);
 });
 
 test('a killed API server comes back at the same address with everything it stored', async () => {
   await using own = await startControlPlane();
   const { url } = own;
   const kubectl = (...args: string[]): string =>
-    execFileSync(own.kubectl, ['--kubeconfig', own.adminKubeconfig, ...args], {
-      encoding: 'utf8',
-      stdio: 'pipe',
-    }).trim();
+    execFileSync(own.kubectl, args, { encoding: 'utf8', stdio: 'pipe' }).trim();
   kubectl('create', 'namespace', 'kept');
 
   await own.killApiServer();
