@@ -1,5 +1,4 @@
 // One request on its way through a route: who asks, for what, with which body; and the look-ups every route begins with.
-import { z } from 'zod';
 import { Refusal } from './errors.ts';
 import { valueAt, type Json } from './masks.ts';
 import { findByName, type Principal } from './principals.ts';
@@ -12,6 +11,7 @@ import {
   type ProjectRecord,
   type RoleRecord,
 } from './state.ts';
+import type { z } from 'zod';
 import type { Workspace } from './workspace.ts';
 
 export interface Call {

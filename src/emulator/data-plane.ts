@@ -11,7 +11,8 @@ export interface PostgresRole {
 }
 
 /** What a connection is let through to, decided by the control plane; the proxy only asks. */
-export type LoginVerdict = { readonly ok: true } | { readonly ok: false; readonly sqlState: string; readonly message: string };
+export type LoginVerdict =
+  { readonly ok: true } | { readonly ok: false; readonly sqlState: string; readonly message: string };
 
 export interface DataPlane {
   /** Makes the instance of a root branch, with database `databricks_postgres`. Repeatable from an empty directory. */

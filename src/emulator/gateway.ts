@@ -1,4 +1,5 @@
 // From a request to an answer: faults first, then who asks, then the route, then the error body. No sockets.
+import { unreachable } from '../kit/result.ts';
 import { authorizationServer, databricksConfig, issueAccessToken } from './oauth.ts';
 import { ok, type Answer, type Call } from './call.ts';
 import { Refusal, answerTo } from './errors.ts';
@@ -67,13 +68,27 @@ export class Gateway {
   async handle(request: EmulatorRequest): Promise<EmulatorResponse> {
     const asked = readRequest(request);
     const trouble = this.#workspace.faults.take(asked.method, asked.url.pathname);
-    if (trouble?.kind === 'loseRequest') throw new ConnectionLost('the request was lost');
-    if (trouble?.kind === 'answer') return this.#respond(this.#scripted(trouble));
-    if (trouble?.kind === 'delay') await this.#workspace.lifecycle.pause(trouble.ms);
-    const answer = await this.#answer(asked);
-    if (trouble?.kind === 'loseAnswer') throw new ConnectionLost('the answer was lost');
-    if (trouble?.kind === 'failAfter') return this.#respond(this.#failed(trouble.status));
-    return this.#respond(answer);
+    return this.#respond(trouble ? await this.#troubled(asked, trouble) : await this.#answer(asked));
+  }
+
+  async #troubled(asked: Asked, trouble: Trouble): Promise<Answer> {
+    switch (trouble.kind) {
+      case 'answer':
+        return this.#scripted(trouble);
+      case 'delay':
+        await this.#workspace.lifecycle.pause(trouble.ms);
+        return this.#answer(asked);
+      case 'failAfter':
+        await this.#answer(asked);
+        return { ...this.#refused(new Refusal('internal')), status: trouble.status ?? 500 };
+      case 'loseAnswer':
+        await this.#answer(asked);
+        throw new ConnectionLost('the answer was lost');
+      case 'loseRequest':
+        throw new ConnectionLost('the request was lost');
+      default:
+        return unreachable(trouble);
+    }
   }
 
   async #answer(asked: Asked): Promise<Answer> {
@@ -142,10 +157,6 @@ export class Gateway {
   #refused(refusal: Refusal): Answer {
     const { random, faults } = this.#workspace;
     return answerTo(refusal, newTraceId(random), faults.behaviour.variants);
-  }
-
-  #failed(status = 500): Answer {
-    return { ...this.#refused(new Refusal('internal')), status };
   }
 
   #scripted(trouble: Extract<Trouble, { kind: 'answer' }>): Answer {

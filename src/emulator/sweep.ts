@@ -8,28 +8,38 @@ export type Due =
   | { readonly what: 'forgetBranch'; readonly project: ProjectRecord; readonly branch: BranchRecord }
   | { readonly what: 'forgetProject'; readonly project: ProjectRecord };
 
+type Appointment = readonly [at: Instant, due: Due];
+
 /** Everything that becomes due some day, with its instant. `keepDeletedMs` is how long deleted rows are kept. */
-function* appointments(state: EmulatorState, keepDeletedMs: number): Generator<[Instant, Due]> {
-  for (const project of Object.values(state.projects)) {
-    if (project.purgeAt !== undefined) yield [project.purgeAt, { what: 'forgetProject', project }];
-    if (project.deletedAt === undefined) {
-      for (const branch of Object.values(project.branches)) {
-        if (branch.expiresAt !== undefined && !branch.deleting) {
-          yield [branch.expiresAt, { what: 'expire', project, branch }];
-        }
-      }
-    }
-    for (const branch of project.deletedBranches) {
-      if (!branch.dataGone && branch.deletedAt !== undefined) {
-        yield [branch.deletedAt + keepDeletedMs, { what: 'discard', project, branch }];
-      }
-      if (branch.purgeAt !== undefined) yield [branch.purgeAt, { what: 'forgetBranch', project, branch }];
-    }
-  }
+function appointments(state: EmulatorState, keepDeletedMs: number): Appointment[] {
+  return Object.values(state.projects).flatMap((project) => [
+    ...expiries(project),
+    ...project.deletedBranches.flatMap((branch) => afterDeletion(project, branch, keepDeletedMs)),
+    ...(project.purgeAt === undefined ? [] : [[project.purgeAt, { what: 'forgetProject', project }] as const]),
+  ]);
+}
+
+function expiries(project: ProjectRecord): Appointment[] {
+  if (project.deletedAt !== undefined) return [];
+  return Object.values(project.branches).flatMap((branch): Appointment[] =>
+    branch.expiresAt === undefined || branch.deleting ? [] : [[branch.expiresAt, { what: 'expire', project, branch }]],
+  );
+}
+
+function afterDeletion(project: ProjectRecord, branch: BranchRecord, keepDeletedMs: number): Appointment[] {
+  const { deletedAt, purgeAt, dataGone } = branch;
+  return [
+    ...(dataGone || deletedAt === undefined
+      ? []
+      : [[deletedAt + keepDeletedMs, { what: 'discard', project, branch }] as const]),
+    ...(purgeAt === undefined ? [] : [[purgeAt, { what: 'forgetBranch', project, branch }] as const]),
+  ];
 }
 
 export const dueBy = (state: EmulatorState, keepDeletedMs: number, now: Instant): Due[] =>
-  [...appointments(state, keepDeletedMs)].filter(([at]) => at <= now).map(([, due]) => due);
+  appointments(state, keepDeletedMs)
+    .filter(([at]) => at <= now)
+    .map(([, due]) => due);
 
 /**
  * The next sweep: the earliest appointment, moved up to a multiple of `intervalMs` after `now`; undefined when there is

@@ -8,6 +8,7 @@ import {
   projectName,
   type BranchRecord,
   type DatabaseRecord,
+  type EndpointGroup,
   type EndpointRecord,
   type EndpointSizes,
   type Instant,
@@ -98,9 +99,6 @@ export function endpointView(
   dataPlane: DataPlane,
   now: Instant,
 ): Json {
-  const readOnly = endpoint.type === 'ENDPOINT_TYPE_READ_ONLY';
-  const activity = endpoint.host === undefined ? undefined : dataPlane.endpointActivity(endpoint.uid);
-  const settling = endpoint.settlesAt !== undefined && endpoint.settlesAt > now;
   return {
     name: childName(projectId, branchId, 'endpoints', endpoint.id),
     endpoint_id: endpoint.id,
@@ -113,17 +111,28 @@ export function endpointView(
       endpoint_type: endpoint.type,
       ...sizes(endpoint),
       disabled: endpoint.disabled,
-      group: endpoint.group && {
-        min: endpoint.group.min,
-        max: endpoint.group.max,
-        enable_readable_secondaries: endpoint.group.enableReadableSecondaries,
-      },
+      group: endpoint.group && groupView(endpoint.group),
       settings: notEmpty(endpoint.pgSettings) && { pg_settings: endpoint.pgSettings },
-      current_state: activity?.state ?? 'INIT',
-      pending_state: activity === undefined || settling ? 'ACTIVE' : undefined,
-      last_active_time: optionalTime(activity?.lastActive?.getTime()),
-      hosts: endpoint.host === undefined ? {} : hosts(endpoint.host, readOnly),
+      ...activity(endpoint, dataPlane, now),
     }),
+  };
+}
+
+const groupView = ({ min, max, enableReadableSecondaries }: EndpointGroup): Json => ({
+  min,
+  max,
+  enable_readable_secondaries: enableReadableSecondaries,
+});
+
+/** An endpoint that nobody listens for yet is INIT and has no host. */
+function activity({ uid, host, settlesAt, type }: EndpointRecord, dataPlane: DataPlane, now: Instant): Json {
+  if (host === undefined) return { current_state: 'INIT', pending_state: 'ACTIVE', hosts: {} };
+  const { state, lastActive } = dataPlane.endpointActivity(uid);
+  return {
+    current_state: state,
+    pending_state: settlesAt !== undefined && settlesAt > now ? 'ACTIVE' : undefined,
+    last_active_time: optionalTime(lastActive?.getTime()),
+    hosts: hosts(host, type === 'ENDPOINT_TYPE_READ_ONLY'),
   };
 }
 

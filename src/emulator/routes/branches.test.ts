@@ -55,8 +55,8 @@ test('a create answers with an operation that is not done, and ends in a branch 
 test('the root branch has no source and does not expire', async () => {
   const { send } = await aBench();
   const { body } = await send('GET', `${branches}/production`);
-  expect(Object.keys(body['status'] as object).sort()).toEqual(
-    ['branch_id', 'current_state', 'default', 'is_protected', 'state_change_time'].sort(),
+  expect(new Set(Object.keys(body['status'] as object))).toEqual(
+    new Set(['branch_id', 'current_state', 'default', 'is_protected', 'state_change_time']),
   );
 });
 
@@ -66,7 +66,7 @@ test('a branch inherits roles and databases of its source as they are at the for
   await given.dev(bench);
   await change(bench, 'POST', `${branches}/production/roles?role_id=late`, { spec: { postgres_role: 'late' } });
   const roles = itemsOf((await bench.send('GET', `${dev}/roles`)).body, 'roles').map((role) => role['role_id']);
-  expect(roles.sort()).toEqual(['app', 'sp-00000000-0000-4000-8000-00000000beef']);
+  expect(new Set(roles)).toEqual(new Set(['app', 'sp-00000000-0000-4000-8000-00000000beef']));
   const databases = itemsOf((await bench.send('GET', `${dev}/databases`)).body, 'databases');
   expect(databases).toMatchObject([
     { database_id: 'databricks-postgres', name: `${dev}/databases/databricks-postgres` },

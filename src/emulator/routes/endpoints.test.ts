@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { noDataPlane } from '../no-data-plane.ts';
 import {
   aBench,
   change,
@@ -96,14 +97,11 @@ test('a primary endpoint has a host of its own and the sizes of the project', as
 });
 
 test('an endpoint of a branch in INIT has no host and is pending', async () => {
-  const bench = await aBench();
   let proceed: () => void = () => {};
   const forked = new Promise<void>((resolve) => (proceed = resolve));
-  const { fork } = bench.dataPlane;
-  bench.dataPlane.fork = async (...of) => {
-    await forked;
-    await fork(...of);
-  };
+  const instant = noDataPlane();
+  const slow = { ...instant, fork: (...of: [string, string]) => forked.then(() => instant.fork(...of)) };
+  const bench = await aBench({ dataPlane: slow });
   await bench.send('POST', `${branches}?branch_id=dev`, { spec: { ttl: '60s' } });
   const { body } = await bench.send('GET', `${branches}/dev/endpoints/primary`);
   expect(body['status']).toMatchObject({ current_state: 'INIT', pending_state: 'ACTIVE', hosts: {} });

@@ -96,15 +96,17 @@ async function create(call: Call): Promise<Answer> {
   });
 }
 
+const loneCompute: EndpointGroup = { min: 1, max: 1, enableReadableSecondaries: false };
+
 /** A group of computes; a lone compute has none. */
 export function groupOf(current: EndpointGroup | undefined, input: z.infer<typeof groupFields>): EndpointGroup {
-  const min = input.min ?? current?.min ?? 1;
-  const max = input.max ?? current?.max ?? min;
+  const before = current ?? loneCompute;
+  const min = input.min ?? before.min;
+  const max = input.max ?? (current ? before.max : min);
   if (min !== max) {
     throw new Refusal('invalidField', { field: 'spec.group.max', problem: 'must be equal to spec.group.min' });
   }
-  const readable = input.enable_readable_secondaries ?? current?.enableReadableSecondaries ?? false;
-  return { min, max, enableReadableSecondaries: readable };
+  return { min, max, enableReadableSecondaries: input.enable_readable_secondaries ?? before.enableReadableSecondaries };
 }
 
 function list(call: Call): Answer {

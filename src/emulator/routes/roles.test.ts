@@ -114,7 +114,7 @@ test.each([
     status: {
       role_id: 'app',
       postgres_role: 'p',
-      identity_type: spec.identity_type ?? 'IDENTITY_TYPE_UNSPECIFIED',
+      identity_type: 'identity_type' in spec ? spec.identity_type : 'IDENTITY_TYPE_UNSPECIFIED',
       auth_method: authMethod,
       membership_roles: [],
       attributes: { bypassrls: false, createdb: false, createrole: false },
