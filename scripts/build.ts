@@ -1,8 +1,8 @@
 // `make build`: the operator and the emulator as one file each in dist/, which need Node 24 and nothing else.
 
 import { build } from 'esbuild';
-import { rmSync, statSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { mkdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
 const outputs = {
@@ -19,12 +19,11 @@ const commonJs = [
   `const __dirname = $fileURLToPath(new URL('.', import.meta.url));`,
 ].join('\n');
 
-rmSync(join(root, 'dist'), { recursive: true, force: true });
 for (const [output, entry] of Object.entries(outputs)) {
-  const outfile = join(root, output);
-  await build({
+  const { outputFiles } = await build({
     entryPoints: [join(root, entry)],
-    outfile,
+    outfile: join(root, output),
+    write: false,
     bundle: true,
     platform: 'node',
     target: 'node24',
@@ -35,5 +34,14 @@ for (const [output, entry] of Object.entries(outputs)) {
     banner: { js: `#!/usr/bin/env node\n${commonJs}` },
     logLevel: 'warning',
   });
-  console.log(`${relative(root, outfile)}  ${(statSync(outfile).size / 1e6).toFixed(1)} MB`);
+  for (const { path, contents } of outputFiles) replace(path, contents);
+  console.log(`${output}  ${(statSync(join(root, output)).size / 1e6).toFixed(1)} MB`);
+}
+
+/** In one step, so that a process which starts the bundle meanwhile finds the old one or the new one whole. */
+function replace(path: string, contents: Uint8Array): void {
+  const draft = `${path}.${process.pid}`;
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(draft, contents, { mode: 0o755 });
+  renameSync(draft, path);
 }
