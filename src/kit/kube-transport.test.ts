@@ -1,3 +1,4 @@
+import type { TLSSocket } from 'node:tls';
 import { expect, test } from 'vitest';
 import { newAuthority } from '../../test/fakes/certificates.ts';
 import { blackHole, json, refuse, reset, startFaultServer, type Answer } from '../../test/fakes/fault-server.ts';
@@ -188,7 +189,7 @@ test('TLS: only our authority is trusted, its replacement is noticed, and a clie
   expect(server.requests).toEqual([]);
   ca = authority.ca;
   await kube.get(secrets, key);
-  const socket = server.requests[0]?.socket as unknown as import('node:tls').TLSSocket;
+  const socket = server.requests[0]?.socket as unknown as TLSSocket;
   expect(socket.getPeerCertificate().subject.CN).toBe('client');
   await kube.close();
 });

@@ -2,7 +2,7 @@
 // Knows nothing of kinds and verbs; kube-http.ts does.
 import { Agent, type Dispatcher } from 'undici';
 import { sleep, type Clock } from './clock.ts';
-import { deadline, orAbort } from './deadline.ts';
+import { deadline, orAbort, type Deadline } from './deadline.ts';
 import { KubeError, KubeUnreachable, type CallOptions } from './kube.ts';
 import type { KubeConnection, KubeCredentials } from './kubeconfig.ts';
 import { retryAfterOf, statusOf } from './kube-answers.ts';
@@ -107,9 +107,7 @@ export class KubeTransport {
       } catch (error) {
         if (signal?.aborted) throw signal.reason;
         if (limit.expired) throw new KubeUnreachable(`${describe(request)}: no answer within ${timeoutMs} ms`);
-        const waitMs = await this.#retryIn(error, request, tried);
-        if (waitMs === undefined || waitMs >= limit.leftMs()) throw explained(error, request);
-        if (waitMs > 0) await sleep(this.#clock, waitMs, limit.signal).catch(() => undefined);
+        await this.#readyToRetry(error, request, tried, limit);
       }
     }
   }
@@ -193,6 +191,13 @@ export class KubeTransport {
       },
       ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
     };
+  }
+
+  /** Resolves when the request may be sent again; throws if it may not, or not in time. */
+  async #readyToRetry(error: unknown, request: KubeRequest, tried: Tried, limit: Deadline): Promise<void> {
+    const waitMs = await this.#retryIn(error, request, tried);
+    if (waitMs === undefined || waitMs >= limit.leftMs()) throw explained(error, request);
+    if (waitMs > 0) await sleep(this.#clock, waitMs, limit.signal).catch(() => undefined);
   }
 
   /** How long to wait before the same request may be sent again; undefined if it may not. */

@@ -149,13 +149,13 @@ const newQueue = (): Real => {
 
 test('the promises hold for any sequence of calls', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.commands(steps, { maxCommands: 80 }), async (commands) => {
+    fc.asyncProperty(fc.commands(steps, { maxCommands: 60, size: 'max' }), async (commands) => {
       const real = newQueue();
       const model = new Model();
       await fc.asyncModelRun(() => ({ model, real }), commands);
       await runDry(model, real);
     }),
-    { numRuns: 300 },
+    { numRuns: 500 },
   );
 });
 

@@ -103,6 +103,12 @@ export class MemoryKube implements Kube {
     return () => this.#faults.after.delete(fault);
   }
 
+  /** Removes all faults. */
+  heal(): void {
+    this.#faults.before.clear();
+    this.#faults.after.clear();
+  }
+
   /** Stores an object as it is, with status and any system fields given, as if it had been there before. */
   seed<T extends KubeObject>(type: ResourceType, object: T): T {
     return structuredClone(this.#store.insert(type, json(object), new Map())) as T;
@@ -154,7 +160,7 @@ export class MemoryKube implements Kube {
     this.#store.collectGarbage();
   }
 
-  /** Forgets the past: watches and list continuations from before now are answered with 410 Expired. */
+  /** Forgets the past: older watches and list continuations are answered with 410 Expired. */
   compact(): void {
     this.#store.compactedRevision = this.#store.revision;
     this.#pages.clear();
@@ -370,18 +376,23 @@ export class MemoryKube implements Kube {
       throw failure(410, 'Expired', `too old resource version: ${from} (${this.#store.compactedRevision})`);
     }
     const watch = new MemoryWatch(type, options);
-    if (from > 0) {
-      for (const version of this.#store.versions) {
-        if (version.revision > from && sameKind(version.type, type)) watch.offer(version);
-      }
-    } else {
-      const selected = selects(options);
-      for (const { object } of this.#store.all(type)) if (selected(object)) watch.push({ type: 'ADDED', object });
-      if (options.sendInitialEvents) watch.bookmark(this.#store.revision, true);
-    }
+    if (from > 0) this.#replay(watch, from);
+    else this.#sendState(watch, options);
     watch.keepTime(this.#clock, () => this.#store.revision, options.timeoutSeconds);
     this.#watches.add(watch);
     return watch;
+  }
+
+  #replay(watch: MemoryWatch, from: number): void {
+    for (const version of this.#store.versions) {
+      if (version.revision > from && sameKind(version.type, watch.type)) watch.offer(version);
+    }
+  }
+
+  #sendState(watch: MemoryWatch, options: WatchOptions): void {
+    const selected = selects(options);
+    for (const { object } of this.#store.all(watch.type)) if (selected(object)) watch.push({ type: 'ADDED', object });
+    if (options.sendInitialEvents) watch.bookmark(this.#store.revision, true);
   }
 
   #review<T extends KubeObject>(object: T): T {
