@@ -3,7 +3,11 @@ import type { SpawnOptions } from 'node:child_process';
 export class SetupError extends Error {}
 export function runMain(main: () => Promise<void>): Promise<void>;
 export function elapsed(sinceMs: number): string;
-export function withProgress<T>(label: string, body: () => Promise<T>, detail?: () => string): Promise<T>;
+export function withProgress<T>(
+  label: string,
+  body: () => Promise<T>,
+  words?: { hint?: string; detail?: () => string },
+): Promise<T>;
 export function runLogged(
   what: string,
   logFile: string,

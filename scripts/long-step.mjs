@@ -46,11 +46,14 @@ export function elapsed(sinceMs) {
   return `${Math.floor(seconds / 60)}m${String(seconds % 60).padStart(2, '0')}s`;
 }
 
-/** Says `label` with the elapsed time every few seconds until `body` has settled. */
-export async function withProgress(label, body, detail = () => '') {
+/**
+ * Says `label` with the elapsed time every few seconds until `body` has settled.
+ * `hint` is said once, at the start; `detail` tells how far it is.
+ */
+export async function withProgress(label, body, { hint = '', detail = () => '' } = {}) {
   const begun = performance.now();
   const say = (text) => process.stdout.write(`${label}: ${text}\n`);
-  say('started');
+  say(`started${hint}`);
   const timer = setInterval(() => say(`${elapsed(begun)}${detail()}`), progressMs);
   try {
     const result = await body();

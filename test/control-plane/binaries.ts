@@ -75,13 +75,11 @@ async function build(env: Environment, cache: string): Promise<void> {
   try {
     const args = ['build', '-v', '-mod=readonly', '-trimpath', '-ldflags', linkerFlags(), '-o', `${draft}/`, 'tool'];
     const options = { cwd: toolchain, env: { HOME: homedir(), ...env, CGO_ENABLED: '0' } };
-    const label = `Building Kubernetes ${kubernetesVersion()} for tests with Go (once, 4 to 8 minutes)`;
-    const what = 'Building the Kubernetes test binaries';
-    await withProgress(
-      label,
-      () => runLogged(what, log, 'go', args, options),
-      () => `, ${linesOf(log)} packages`,
-    );
+    const compile = (): Promise<void> => runLogged('Building the Kubernetes test binaries', log, 'go', args, options);
+    await withProgress(`Building Kubernetes ${kubernetesVersion()} for tests`, compile, {
+      hint: ', with Go; this takes 4 to 8 minutes and is done once',
+      detail: () => `, ${linesOf(log)} packages`,
+    });
     // Go names a program after its folder, and that of etcd is called server.
     renameSync(join(draft, 'server'), join(draft, 'etcd'));
     rmSync(cache, { recursive: true, force: true });
