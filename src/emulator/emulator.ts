@@ -68,7 +68,9 @@ export function createEmulator(parts: EmulatorParts): Emulator {
     },
     async authorizeLogin(attempt) {
       await started;
-      return authorizeLogin(workspace, attempt);
+      const verdict = await authorizeLogin(workspace, attempt);
+      await workspace.saver.saved();
+      return verdict;
     },
     faults: workspace.faults,
     admin: {
@@ -109,7 +111,7 @@ class LiveWorkspace implements Workspace {
     this.random = random;
     this.log = log;
     this.state = store.load() ?? newState(random);
-    this.saver = new Saver(store, this.state);
+    this.saver = new Saver(store, this.state, (error) => log('state could not be stored', { error: String(error) }));
     this.tokens = new Tokens(this.state.signingKey, this.state.workspaceId);
     this.operations = new Operations(this);
     this.lifecycle = new Lifecycle(this);

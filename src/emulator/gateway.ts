@@ -94,7 +94,8 @@ export class Gateway {
   async #answer(asked: Asked): Promise<Answer> {
     try {
       const answer = (await this.#openRoute(asked)) ?? (await this.#call(asked, await this.#principal(asked)));
-      if (asked.method !== 'GET') await this.#workspace.saver.saved();
+      // Reads too: a branch that was seen READY must not be INIT, and made again, after a crash.
+      await this.#workspace.saver.saved();
       return answer;
     } catch (error) {
       if (error instanceof Refusal) return this.#refused(error);

@@ -1,5 +1,5 @@
-// Where the state is kept between runs. A write is on disk before the request that caused it is answered, so a process
-// killed at any moment comes back with everything it had promised.
+// Where the state is kept between runs. What an answer says is on disk before it is given, so a process killed at any
+// moment comes back with everything it had promised.
 import { mkdirSync, readFileSync } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -62,26 +62,31 @@ function parseState(json: string, path: string): EmulatorState {
 
 /**
  * Turns "something changed" into as few writes as the disk can take: changes that arrive during a write share the next.
- * `saved()` resolves once everything changed before the call is stored.
+ * Every change is stored soon by itself; `saved()` resolves once everything changed before the call is.
  */
 export class Saver {
   readonly #store: Store;
   readonly #state: EmulatorState;
-  #dirty = false;
+  readonly #onFailure: (error: unknown) => void;
+  #changes = 0;
+  #stored = 0;
   #running: Promise<void> | undefined;
 
-  constructor(store: Store, state: EmulatorState) {
+  constructor(store: Store, state: EmulatorState, onFailure: (error: unknown) => void) {
     this.#store = store;
     this.#state = state;
+    this.#onFailure = onFailure;
   }
 
   changed(): void {
-    this.#dirty = true;
+    if (this.#store === noStore) return;
+    this.#changes += 1;
+    this.saved().catch(this.#onFailure);
   }
 
   async saved(): Promise<void> {
-    if (this.#store === noStore) return;
-    while (this.#dirty || this.#running) {
+    const wanted = this.#changes;
+    while (this.#stored < wanted) {
       this.#running ??= this.#write();
       await this.#running;
     }
@@ -90,12 +95,10 @@ export class Saver {
   async #write(): Promise<void> {
     // Let everything that changes in this turn of the loop come along.
     await Promise.resolve();
-    this.#dirty = false;
+    const included = this.#changes;
     try {
       await this.#store.save(JSON.stringify(this.#state));
-    } catch (error) {
-      this.#dirty = true;
-      throw error;
+      this.#stored = included;
     } finally {
       this.#running = undefined;
     }
