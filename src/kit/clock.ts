@@ -64,7 +64,8 @@ export class ManualClock implements Clock {
 
   after(ms: number, run: () => void): () => void {
     const id = this.#nextId++;
-    this.#timers.set(id, { at: this.#nowMs + Math.max(0, ms), run });
+    // Whole milliseconds, because a Date holds no more.
+    this.#timers.set(id, { at: this.#nowMs + Math.ceil(Math.max(0, ms)), run });
     return () => this.#timers.delete(id);
   }
 

@@ -84,11 +84,11 @@ async function projectSeen(providers: Providers, bclass: BranchClass, signal: Ab
 /** A class wakes itself; an object wakes the class that it names, whose users it may have changed. */
 export function wakeBranchClasses(
   { classes, objects }: Pick<BranchClassDeps, 'classes' | 'objects'>,
-  queue: Queue,
+  queue: WorkQueue,
 ): void {
-  classes.subscribe((_type, bclass, _old, initial) => queue.add(bclass.metadata.name, initial ? 'low' : 'high'));
-  objects.subscribe((type, object, old) => {
-    if (type !== 'update' || old === undefined || holdsClass(object) !== holdsClass(old))
+  classes.subscribe((_change, bclass) => queue.add(bclass.metadata.name, classes.synced ? 'high' : 'low'));
+  objects.subscribe((change, object, old) => {
+    if (change !== 'update' || old === undefined || holdsClass(object) !== holdsClass(old))
       queue.add(object.spec.className, 'low');
   });
 }

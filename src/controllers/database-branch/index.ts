@@ -4,11 +4,12 @@ import type { BranchClass } from '../../api/v1alpha1/branch-class.ts';
 import type { DatabaseBranch } from '../../api/v1alpha1/database-branch.ts';
 import type { Cache } from '../../kit/cache.ts';
 import type { Clock } from '../../kit/clock.ts';
+import { findCondition } from '../../kit/conditions.ts';
 import type { EventRecorder } from '../../kit/events.ts';
-import { keyOf, type Kube } from '../../kit/kube.ts';
+import { isNotFound, keyOf, type Kube } from '../../kit/kube.ts';
 import type { Logger } from '../../kit/log.ts';
 import type { WorkQueue } from '../../kit/queue.ts';
-import { settled, type Next } from '../../kit/result.ts';
+import { lookAgain, settled, type Next } from '../../kit/result.ts';
 import { writeStatus } from '../../kit/status.ts';
 import type { Login } from '../../lakebase/login.ts';
 import type { Namespaces } from '../namespaces.ts';
@@ -72,7 +73,14 @@ export function databaseBranchController(deps: DatabaseBranchDeps): {
   return {
     reconcile: async (key, signal) => {
       const object = objects.get(key);
-      return object ? pass(object, signal) : settled;
+      if (!object) return settled;
+      try {
+        return await pass(object, signal);
+      } catch (error) {
+        // The object or its namespace went while it was worked on; the cache is about to say so.
+        if (isNotFound(error)) return lookAgain(1000, 'gone meanwhile');
+        throw error;
+      }
     },
   };
 }
@@ -80,10 +88,23 @@ export function databaseBranchController(deps: DatabaseBranchDeps): {
 /** Objects wake themselves; a class wakes all that name it. */
 export function wakeDatabaseBranches(
   { objects, classes }: Pick<DatabaseBranchDeps, 'objects' | 'classes'>,
-  queue: Queue,
+  queue: WorkQueue,
 ): void {
-  objects.subscribe((_type, object, _old, initial) => queue.add(keyOf(object.metadata), initial ? 'low' : 'high'));
-  classes.subscribe((_type, bclass) => {
+  objects.subscribe((_change, object) => queue.add(keyOf(object.metadata), objects.synced ? 'high' : 'low'));
+  classes.subscribe((change, bclass, old) => {
+    if (change === 'update' && old !== undefined && !matters(bclass, old)) return;
     for (const object of objects.byIndex('class', bclass.metadata.name)) queue.add(keyOf(object.metadata), 'low');
   });
+}
+
+/** A class that only repeats its status wakes nobody. */
+function matters(bclass: BranchClass, old: BranchClass): boolean {
+  const ready = ({ status }: BranchClass): string | undefined =>
+    findCondition(status?.conditions ?? [], 'Ready')?.reason;
+  const terminating = ({ metadata }: BranchClass): boolean => metadata.deletionTimestamp !== undefined;
+  return (
+    bclass.metadata.generation !== old.metadata.generation ||
+    terminating(bclass) !== terminating(old) ||
+    ready(bclass) !== ready(old)
+  );
 }

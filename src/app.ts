@@ -1,0 +1,154 @@
+// Puts the operator together: the only file that knows every concrete part. Knows nothing of the process around it.
+import { branchClassResource, databaseBranchResource, reportingController } from './api/names.ts';
+import type { BranchClass } from './api/v1alpha1/branch-class.ts';
+import type { DatabaseBranch } from './api/v1alpha1/database-branch.ts';
+import { branchClassController, wakeBranchClasses } from './controllers/branch-class/index.ts';
+import { databaseBranchController, wakeDatabaseBranches } from './controllers/database-branch/index.ts';
+import { secretNameOf } from './controllers/database-branch/wish.ts';
+import { Namespaces } from './controllers/namespaces.ts';
+import { Providers, type MakeClient } from './controllers/providers.ts';
+import { Cache } from './kit/cache.ts';
+import type { Clock } from './kit/clock.ts';
+import { findCondition } from './kit/conditions.ts';
+import { Controller, type Reconcile } from './kit/controller.ts';
+import { KubeEventRecorder } from './kit/events.ts';
+import type { Kube } from './kit/kube.ts';
+import type { Logger } from './kit/log.ts';
+import { WorkQueue } from './kit/queue.ts';
+import type { Login } from './lakebase/login.ts';
+import type { ObjectState } from './metrics/registry.ts';
+
+export interface OperatorParts {
+  readonly kube: Kube;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly makeClient: MakeClient;
+  readonly login: Login;
+  /** Holds the credential Secrets of classes. */
+  readonly namespace: string;
+  readonly clusterID: string;
+  /** Empty: all namespaces. */
+  readonly watchNamespaces: readonly string[];
+  readonly workers: number;
+  readonly identity: string;
+  readonly onResult?: (controller: string, result: string, seconds: number) => void;
+}
+
+export interface Operator {
+  /** Keeps the caches; resolves when `signal` aborts. A standby runs this too. */
+  watch(signal: AbortSignal): Promise<void>;
+  /** Works until `signal` aborts and every running pass has ended. Only the leader may. */
+  lead(signal: AbortSignal): Promise<void>;
+  readonly synced: () => boolean;
+  readonly objects: () => ObjectState[];
+  readonly queueDepth: () => { controller: string; depth: number }[];
+  /** Passes that run right now, for tests that wait for quiet. */
+  readonly running: () => number;
+}
+
+export function createOperator(parts: OperatorParts): Operator {
+  const { kube, clock, log, namespace } = parts;
+  const { objects, classes } = createCaches(parts);
+  const events = new KubeEventRecorder({
+    kube,
+    clock,
+    controller: reportingController,
+    instance: parts.identity,
+    onDropped: (error) => log.debug({ err: error }, 'event dropped'),
+  });
+  const queues = { databasebranch: new WorkQueue({ clock }), branchclass: new WorkQueue({ clock }) };
+  wakeDatabaseBranches({ objects, classes }, queues.databasebranch);
+  wakeBranchClasses({ objects, classes }, queues.branchclass);
+  return {
+    watch: async (signal) => void (await Promise.all([objects.run(signal), classes.run(signal)])),
+    lead: async (signal) => {
+      await Promise.all([objects.whenSynced(), classes.whenSynced()]);
+      const providers = new Providers({ kube, clock, namespace, makeClient: parts.makeClient });
+      const shared = { ...parts, objects, classes, providers, events, namespaces: new Namespaces(kube, clock) };
+      const controllers = [
+        start(
+          parts,
+          'databasebranch',
+          queues.databasebranch,
+          parts.workers,
+          databaseBranchController(shared).reconcile,
+        ),
+        start(
+          parts,
+          'branchclass',
+          queues.branchclass,
+          Math.min(4, parts.workers),
+          branchClassController(shared).reconcile,
+        ),
+      ];
+      await aborted(signal);
+      await Promise.all(controllers.map((controller) => controller.stop(graceMs)));
+      await events.flushed();
+    },
+    synced: () => objects.synced && classes.synced,
+    objects: () => objects.list().map(stateOf),
+    queueDepth: () => Object.entries(queues).map(([controller, queue]) => ({ controller, depth: queue.depth })),
+    running: () => queues.databasebranch.running + queues.branchclass.running,
+  };
+}
+
+/** Passes that run when leadership ends may finish what they are writing; longer than this they may not take. */
+const graceMs = 2_000;
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+
+function start(
+  { clock, log, onResult }: OperatorParts,
+  name: string,
+  queue: WorkQueue,
+  workers: number,
+  reconcile: Reconcile,
+): Controller {
+  const controller = new Controller({
+    clock,
+    queue,
+    workers,
+    reconcile,
+    onPass: ({ key, result, seconds, error }) => {
+      onResult?.(name, result, seconds);
+      if (error !== undefined) log.warn({ controller: name, key, err: error }, 'the pass failed and is repeated');
+    },
+  });
+  controller.start();
+  return controller;
+}
+
+function createCaches({ kube, clock, log, watchNamespaces }: OperatorParts): {
+  objects: Cache<DatabaseBranch>;
+  classes: Cache<BranchClass>;
+} {
+  const onError = (error: unknown, during: string): void =>
+    log.warn({ err: error, during }, 'watch is interrupted; it goes on by itself');
+  const objects = new Cache<DatabaseBranch>({
+    kube,
+    clock,
+    type: databaseBranchResource,
+    namespaces: watchNamespaces,
+    onError,
+    indexes: {
+      class: ({ spec }) => [spec.className],
+      secretName: (object) => [`${object.metadata.namespace ?? ''}/${secretNameOf(object)}`],
+    },
+  });
+  const classes = new Cache<BranchClass>({ kube, clock, type: branchClassResource, onError });
+  return { objects, classes };
+}
+
+function stateOf({ status }: DatabaseBranch): ObjectState {
+  const conditions = status?.conditions ?? [];
+  const expireTime = status?.credentials?.expireTime;
+  return {
+    ready: findCondition(conditions, 'Ready')?.status === 'True',
+    stalled: findCondition(conditions, 'Stalled')?.status === 'True',
+    credentialExpireTime: expireTime === undefined ? undefined : new Date(expireTime),
+  };
+}

@@ -1,0 +1,150 @@
+// The process edge: environment in, exit code out. The only file that touches `process`.
+import { hostname } from 'node:os';
+import { branchClassResource, databaseBranchResource, namespaceResource } from './api/names.ts';
+import { createOperator, type Operator } from './app.ts';
+import { lakebaseClients } from './clients.ts';
+import { ConfigError, readConfig, type Config } from './config.ts';
+import { systemClock } from './kit/clock.ts';
+import { PortError, serveHealth, type HealthServer } from './kit/health.ts';
+import { HttpKube } from './kit/kube-http.ts';
+import { isForbidden, isNotFound, KubeError, KubeUnreachable, type Kube, type KubeObject } from './kit/kube.ts';
+import { connectionFrom, KubeConnectionError } from './kit/kubeconfig.ts';
+import { Leader } from './kit/leader.ts';
+import { createLog, type Logger } from './kit/log.ts';
+import { pgLogin } from './lakebase/login.ts';
+import { createMetrics, type Metrics } from './metrics/registry.ts';
+import { version } from './version.ts';
+
+/** A misconfiguration, in one line that names the setting. */
+class StartError extends Error {
+  override readonly name = 'StartError';
+}
+
+const stop = new AbortController();
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort(new Error(signal)));
+
+try {
+  process.exitCode = await main(stop.signal);
+} catch (error) {
+  process.exitCode = 1;
+  if (!isPlain(error)) throw error;
+  process.stderr.write(`lakebranch: ${error.message}\n`);
+}
+
+function isPlain(error: unknown): error is Error {
+  return [StartError, ConfigError, KubeConnectionError, PortError].some((kind) => error instanceof kind);
+}
+
+async function main(signal: AbortSignal): Promise<number> {
+  const config = readConfig(process.env, `${hostname()}-${process.pid}`);
+  const log = createLog(config.logLevel);
+  let operator: Operator | undefined;
+  let leader: Leader | undefined;
+  const metrics = createMetrics({
+    objects: () => operator?.objects() ?? [],
+    queueDepth: () => operator?.queueDepth() ?? [],
+    leading: () => leader?.leading ?? false,
+  });
+  const kube = new HttpKube({
+    connection: await connectionFrom(process.env),
+    clock: systemClock,
+    userAgent: `lakebranch/${version}`,
+    onResponse: metrics.kubeAnswered,
+  });
+  await checkKinds(kube, config);
+  const clusterID = config.clusterID ?? (await readClusterID(kube));
+  operator = createOperator({
+    ...config,
+    kube,
+    clock: systemClock,
+    log,
+    clusterID,
+    makeClient: lakebaseClients({ config, clock: systemClock, log, metrics }),
+    login: pgLogin,
+    onResult: metrics.reconciled,
+  });
+  leader = new Leader({
+    kube,
+    clock: systemClock,
+    namespace: config.namespace,
+    name: 'lakebranch',
+    identity: config.identity,
+    onError: (error) => log.warn({ err: error }, 'the Lease could not be renewed'),
+  });
+  const health = await serve(config, metrics, operator, leader);
+  log.info({ version, clusterID, namespace: config.namespace, httpPort: health.port }, 'lakebranch started');
+  const code = await run({ config, operator, leader, log }, signal);
+  await health.close();
+  return code;
+}
+
+async function run(
+  { config, operator, leader, log }: { config: Config; operator: Operator; leader: Leader; log: Logger },
+  signal: AbortSignal,
+): Promise<number> {
+  const watching = new AbortController();
+  const watch = operator.watch(watching.signal);
+  const work = async (term: AbortSignal): Promise<void> => {
+    log.info({ identity: config.identity }, 'leading');
+    await operator.lead(term);
+  };
+  const ended = config.leaderElection
+    ? await leader.run(signal, work)
+    : await work(signal).then(() => 'stopped' as const);
+  watching.abort(new Error('the process ends'));
+  await watch;
+  log.info({ ended }, 'lakebranch stopped');
+  // After a lost Lease the process ends at once: nobody may go on with what another leader has taken over.
+  return ended === 'lost' ? 1 : 0;
+}
+
+/** A leader that has not renewed for longer than this should have given up: it is wedged. */
+const wedgedMs = 35_000;
+
+function serve(config: Config, { registry }: Metrics, operator: Operator, leader: Leader): Promise<HealthServer> {
+  return serveHealth({
+    host: config.httpHost,
+    port: config.httpPort,
+    portSetting: 'LAKEBRANCH_HTTP_PORT',
+    unhealthy: () =>
+      leader.leading && leader.renewedMsAgo() > wedgedMs ? 'the Lease has not been renewed in time' : undefined,
+    unready: () => (operator.synced() ? undefined : 'the caches are not filled yet'),
+    pages: { '/metrics': async () => ({ type: registry.contentType, body: await registry.metrics() }) },
+  });
+}
+
+async function checkKinds(kube: Kube, { watchNamespaces }: Config): Promise<void> {
+  for (const type of [databaseBranchResource, branchClassResource]) {
+    try {
+      const [namespace] = type.namespaced ? watchNamespaces : [];
+      await kube.list(type, { limit: 1, ...(namespace === undefined ? {} : { namespace }) });
+    } catch (error) {
+      throw startError(error, `${type.plural}.${type.group}`, type.version);
+    }
+  }
+}
+
+function startError(error: unknown, kind: string, kindVersion: string): unknown {
+  if (isNotFound(error))
+    return new StartError(
+      `the API server does not serve ${kind} in version ${kindVersion}: apply crds/ of this release first`,
+    );
+  if (isForbidden(error))
+    return new StartError(
+      `the ServiceAccount may not list ${kind}: apply deploy/rbac.yaml, or set LAKEBRANCH_WATCH_NAMESPACES to what it may see`,
+    );
+  if (error instanceof KubeError || error instanceof KubeUnreachable)
+    return new StartError(`KUBECONFIG or in-cluster configuration: ${error.message}`);
+  return error;
+}
+
+async function readClusterID(kube: Kube): Promise<string> {
+  try {
+    const { metadata } = await kube.get<KubeObject>(namespaceResource, { name: 'kube-system' });
+    return metadata.uid ?? '';
+  } catch (error) {
+    if (error instanceof KubeError)
+      throw new StartError('LAKEBRANCH_CLUSTER_ID: must be set, because namespace kube-system cannot be read');
+    throw startError(error, 'namespaces', 'v1');
+  }
+}

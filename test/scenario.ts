@@ -1,0 +1,269 @@
+// Operator, API server and provider in one process, on a clock that only the test moves. Processes of the operator can
+// be killed at any write, have its answer lost, and overlap; the world outside them goes on.
+import { branchClassResource, databaseBranchResource, secretResource } from '../src/api/names.ts';
+import { branchClassSchema, type BranchClass } from '../src/api/v1alpha1/branch-class.ts';
+import { databaseBranchSchema, type DatabaseBranch } from '../src/api/v1alpha1/database-branch.ts';
+import { createOperator, type Operator } from '../src/app.ts';
+import type { Secret } from '../src/credentials/secret.ts';
+import { createEmulator, type Emulator } from '../src/emulator/emulator.ts';
+import type { BehaviourChange } from '../src/emulator/faults.ts';
+import { noDataPlane } from '../src/emulator/no-data-plane.ts';
+import { ManualClock } from '../src/kit/clock.ts';
+import { findCondition } from '../src/kit/conditions.ts';
+import type { Condition } from '../src/kit/kube.ts';
+import { createLog } from '../src/kit/log.ts';
+import { oauthTokenSource } from '../src/lakebase/auth.ts';
+import { httpLakebaseClient } from '../src/lakebase/http-client.ts';
+import { parseBranchId } from '../src/lakebase/ids.ts';
+import type { Login } from '../src/lakebase/login.ts';
+import { aBranchClass } from './builders/branch-class.ts';
+import { changed, type Change } from './builders/merge.ts';
+import { emulatorTransport } from './fakes/emulator-transport.ts';
+import { MemoryKube } from './fakes/memory-kube.ts';
+import type { KindRules } from './fakes/memory-store.ts';
+import { Fences, type Fence, type KillPoint } from './fakes/fence.ts';
+import { expectLawfulStatus } from './kstatus.ts';
+
+export const operatorNamespace = 'lakebranch-system';
+export const host = 'https://lakebase.test';
+const start = new Date('2026-11-25T10:00:00.000Z');
+export const manager = { clientId: '11111111-1111-4111-8111-111111111111', secret: 'manager-client-secret' };
+export const appLogin = { clientId: '22222222-2222-4222-8222-222222222222', secret: 'login-client-secret' };
+
+export interface ScenarioOptions {
+  readonly behaviour?: BehaviourChange;
+  /** Default: one class `default` that allows namespaces labelled `preview: "true"`. */
+  readonly classes?: readonly Change<BranchClass>[];
+  readonly withoutCredentials?: boolean;
+}
+
+/** One running operator. */
+export interface Process {
+  readonly operator: Operator;
+  readonly fence: Fence;
+  /** As SIGKILL: nothing that it does from now on takes effect. */
+  kill(): void;
+}
+
+export class Scenario {
+  readonly clock = new ManualClock(start);
+  readonly kube: MemoryKube;
+  readonly emulator: Emulator;
+  readonly processes: Process[] = [];
+  readonly logLines: string[] = [];
+  readonly #fences = new Fences();
+
+  constructor({ behaviour = {}, classes = [{}], withoutCredentials = false }: ScenarioOptions = {}) {
+    this.kube = new MemoryKube({ clock: this.clock, rules });
+    let seed = 1;
+    this.emulator = createEmulator({
+      clock: this.clock,
+      dataPlane: noDataPlane(),
+      random: () => (seed = (seed * 48_271) % 2_147_483_647) / 2_147_483_647,
+      settings: {
+        projects: ['shop'],
+        principals: [
+          { name: manager.clientId, kind: 'SERVICE_PRINCIPAL', secret: manager.secret },
+          { name: appLogin.clientId, kind: 'SERVICE_PRINCIPAL', secret: appLogin.secret },
+        ],
+      },
+    });
+    this.emulator.faults.set(behaviour);
+    this.kube.addNamespace(operatorNamespace);
+    this.kube.addNamespace('pr-1', { preview: 'true' });
+    if (!withoutCredentials) {
+      this.addClientSecret('manager', manager);
+      this.addClientSecret('login', appLogin);
+    }
+    for (const change of classes) this.addClass(change);
+  }
+
+  addClientSecret(name: string, { clientId, secret }: { clientId: string; secret: string }): void {
+    this.kube.seed<Secret>(secretResource, {
+      metadata: { namespace: operatorNamespace, name },
+      data: { 'client-id': base64(clientId), 'client-secret': base64(secret) },
+    });
+  }
+
+  addClass(change: Change<BranchClass> = {}): void {
+    const ours = aBranchClass({
+      spec: {
+        provider: { host, auth: { clientSecretRef: { name: 'manager' } } },
+        login: { auth: { clientSecretRef: { name: 'login' } } },
+      },
+    });
+    const { metadata, spec } = changed(ours, change);
+    this.kube.seed<BranchClass>(branchClassResource, {
+      ...defaulted(branchClassSchema, { spec }),
+      metadata: { name: metadata.name },
+    } as BranchClass);
+  }
+
+  /** Starts an operator. With `killAt`, the process dies at that write, before or after it took effect. */
+  launch(killAt?: KillPoint): Process {
+    const fence = this.#fences.around(this.kube, emulatorTransport(this.emulator), killAt);
+    const stop = new AbortController();
+    const operator = createOperator({
+      kube: fence.kube,
+      clock: fence.clock(this.clock),
+      log: createLog('info', { write: (line: string) => void this.logLines.push(line) }),
+      makeClient: ({ host: address, credentials }) => {
+        const common = {
+          host: address,
+          transport: fence.transport,
+          clock: fence.clock(this.clock),
+          userAgent: 'lakebranch/test',
+        };
+        return httpLakebaseClient({ ...common, tokens: oauthTokenSource({ ...common, credentials }) });
+      },
+      login: this.#login(fence),
+      namespace: operatorNamespace,
+      clusterID: 'test-cluster',
+      watchNamespaces: [],
+      workers: 8,
+      identity: `operator-${this.processes.length}`,
+    });
+    void operator.watch(stop.signal);
+    void operator.lead(stop.signal);
+    const process: Process = {
+      operator,
+      fence,
+      kill: () => {
+        fence.kill();
+        stop.abort(new Error('killed'));
+      },
+    };
+    fence.onKill = () => process.kill();
+    this.processes.push(process);
+    return process;
+  }
+
+  #login(fence: Fence): Login {
+    return async (target) => {
+      const verdict = await fence.track(() =>
+        this.emulator.authorizeLogin({
+          endpoint: { host: target.host },
+          user: target.user,
+          password: target.token.reveal(),
+          database: target.database,
+        }),
+      );
+      return verdict.ok ? { ok: true } : { ok: false, kind: 'refused', message: verdict.message };
+    };
+  }
+
+  /** Creates an object as kubectl would. */
+  apply(name: string, spec: Partial<DatabaseBranch['spec']> = {}, namespace = 'pr-1'): DatabaseBranch {
+    return this.kube.seed<DatabaseBranch>(databaseBranchResource, {
+      metadata: { namespace, name },
+      ...databaseBranchSchema.parse({ spec }),
+    });
+  }
+
+  /** Runs until nothing happens any more, moving the clock from timer to timer, for at most `withinMs` of its time. */
+  async settle(withinMs = 60_000): Promise<void> {
+    const until = this.clock.now().getTime() + withinMs;
+    for (;;) {
+      await this.#quiet();
+      const next = this.clock.nextTimer();
+      if (!next || next.getTime() > until) break;
+      this.clock.advanceTo(next);
+    }
+    this.clock.advanceTo(new Date(until));
+    await this.#quiet();
+    for (const object of this.objects()) expectLawfulStatus(object);
+  }
+
+  /** Settles until `holds`, or fails after `withinMs` of the clock's time. */
+  async until(what: string, holds: () => boolean, withinMs = 10 * 60_000): Promise<void> {
+    const until = this.clock.now().getTime() + withinMs;
+    for (;;) {
+      await this.#quiet();
+      if (holds()) return;
+      const next = this.clock.nextTimer();
+      if (!next || next.getTime() > until) throw new Error(`never came true: ${what}\n${this.describe()}`);
+      this.clock.advanceTo(next);
+    }
+  }
+
+  async #quiet(): Promise<void> {
+    for (let calm = 0, before = -1; calm < 4;) {
+      await new Promise((resolve) => setImmediate(resolve));
+      const activity = this.#fences.activity + this.kube.versions().length;
+      calm = this.#fences.inFlight === 0 && activity === before ? calm + 1 : 0;
+      before = activity;
+    }
+  }
+
+  objects(): DatabaseBranch[] {
+    return this.kube.all<DatabaseBranch>(databaseBranchResource);
+  }
+
+  object(name: string, namespace = 'pr-1'): DatabaseBranch | undefined {
+    return this.kube.peek<DatabaseBranch>(databaseBranchResource, { namespace, name });
+  }
+
+  condition(name: string, type: string, namespace = 'pr-1'): Condition | undefined {
+    return findCondition(this.object(name, namespace)?.status?.conditions ?? [], type);
+  }
+
+  /** `True`, or status and reason of Ready. */
+  ready(name: string, namespace = 'pr-1'): string {
+    const { status, reason } = this.condition(name, 'Ready', namespace) ?? { status: 'none', reason: '' };
+    return status === 'True' ? status : `${status} ${reason}`;
+  }
+
+  secret(name: string, namespace = 'pr-1'): Record<string, string> | undefined {
+    const secret = this.kube.peek<Secret>(secretResource, { namespace, name });
+    return (
+      secret &&
+      Object.fromEntries(
+        Object.entries(secret.data ?? {}).map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]),
+      )
+    );
+  }
+
+  /** Live branches that an operator made, in all projects. */
+  branches(): ReturnType<Emulator['admin']['branches']> {
+    return this.emulator.admin
+      .branches()
+      .filter((branch) => branch.deletedAt === undefined && parseBranchId(branch.id) !== undefined);
+  }
+
+  /** Whether the Secret of an object opens the branch of that object, asked of the provider. */
+  async opens(name: string, namespace = 'pr-1'): Promise<boolean> {
+    const { host: address = '', username = '', password = '', database = '' } = this.secret(name, namespace) ?? {};
+    const verdict = await this.emulator.authorizeLogin({
+      endpoint: { host: address },
+      user: username,
+      password,
+      database,
+    });
+    return verdict.ok;
+  }
+
+  describe(): string {
+    const objects = this.objects().map((object) => `${object.metadata.name}: ${JSON.stringify(object.status)}`);
+    return [`at ${this.clock.now().toISOString()}`, ...objects, ...this.logLines.slice(-15)].join('\n');
+  }
+
+  async stop(): Promise<void> {
+    for (const process of this.processes) process.kill();
+    await this.emulator.stop();
+  }
+}
+
+const base64 = (text: string): string => Buffer.from(text).toString('base64');
+
+/** What the CRDs default and refuse, as far as scenarios rely on it. */
+const rules: readonly KindRules[] = [
+  {
+    type: databaseBranchResource,
+    defaults: (object) => void Object.assign(object, defaulted(databaseBranchSchema, object)),
+  },
+  { type: branchClassResource, defaults: (object) => void Object.assign(object, defaulted(branchClassSchema, object)) },
+];
+
+function defaulted(schema: { parse(value: unknown): object }, object: object): object {
+  return schema.parse(object);
+}
