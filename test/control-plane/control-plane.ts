@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { findOrBuildBinaries, type Binaries } from './binaries.ts';
 import { apiServerArgs, controllerManagerArgs, etcdArgs, kubeconfig, kubectlScript, type Layout } from './flags.ts';
 import { freePorts } from './free-ports.ts';
-import { startGuardian, type GuardedProcess, type Guardian } from './guardian.ts';
+import { startGuardian, type GuardedProcess, type Guardian, type ProcessSpec } from './guardian.ts';
 
 export interface ControlPlaneOptions {
   /** Added to the kube-apiserver's flags, e.g. '--emulated-version=1.34' or '--feature-gates=WatchList=false'. */
@@ -43,6 +43,8 @@ export interface ControlPlane {
   /** SIGSTOP: connections stay open and nothing answers, until `resumeApiServer`. */
   pauseApiServer(): void;
   resumeApiServer(): void;
+  /** Runs another program, such as the operator, that ends with the control plane. Its log lies in `dir`. */
+  start(spec: ProcessSpec): Promise<GuardedProcess>;
   /** Lets it run on after this process has ended. */
   outlive(): void;
   /** Ends every process and removes the folder. Safe to call twice. */
@@ -119,6 +121,7 @@ async function bringUp(guardian: Guardian, binaries: Binaries, options: ControlP
     },
     pauseApiServer: () => apiServer.signal('SIGSTOP'),
     resumeApiServer: () => apiServer.signal('SIGCONT'),
+    start: (spec) => guardian.start(spec),
     outlive: () => guardian.outlive(),
     stop: () => guardian.end(),
     [Symbol.asyncDispose]: () => guardian.end(),

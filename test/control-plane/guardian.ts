@@ -61,7 +61,10 @@ export async function startGuardian(prefix: string): Promise<Guardian> {
   const waiting = new Map<string, { resolve: (pid: number) => void; reject: (error: Error) => void }>();
   child.on('message', (report: Report) => {
     if (report.event === 'started') waiting.get(report.name)?.resolve(report.pid);
-    if (report.event === 'refused') waiting.get(report.name)?.reject(new Error(`${report.name}: ${report.why}`));
+    if (report.event === 'refused') {
+      processes.get(report.name)?.end(report.why);
+      waiting.get(report.name)?.reject(new Error(`${report.name}: ${report.why}`));
+    }
     if (report.event === 'ended') processes.get(report.name)?.end(report.how);
   });
   const allGone = gone.then(() => {
@@ -77,6 +80,8 @@ export async function startGuardian(prefix: string): Promise<Guardian> {
     pid: child.pid ?? 0,
     async start({ name, command, args, env = basicEnvironment(), endWith = 'SIGKILL' }) {
       const logFile = join(dir, `${name}.log`);
+      const before = processes.get(name);
+      if (before && before.how === undefined) throw new Error(`${name}: runs already`);
       const entry = new Entry();
       processes.set(name, entry);
       const started = new Promise<number>((resolve, reject) => waiting.set(name, { resolve, reject }));
