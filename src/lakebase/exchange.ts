@@ -19,6 +19,7 @@ export async function exchange(
 }
 
 async function answer(transport: Transport, request: HttpRequest, signal: AbortSignal): Promise<HttpResponse> {
+  signal.throwIfAborted();
   try {
     return await transport(request, signal);
   } catch (error) {

@@ -3,7 +3,7 @@ import type { Clock } from '../kit/clock.ts';
 import type { TokenSource } from './auth.ts';
 import type { CreateBranch, CreateRole, Credential, EndpointSize, LakebaseClient } from './client.ts';
 import { ClockOffset } from './clock-offset.ts';
-import { withDeadline } from './deadline.ts';
+import { type Deadline, withDeadline } from './deadline.ts';
 import { hasCode, LakebaseError } from './errors.ts';
 import { exchange, harmlessToRepeat, onlyIfThrottled, repeating } from './exchange.ts';
 import type { Branch, BranchRef, Endpoint, EndpointRef, Operation, Project, Role } from './model.ts';
@@ -190,7 +190,7 @@ class HttpLakebaseClient implements LakebaseClient {
       let next: string | undefined;
       for (let pages = 0; pages < maxPages; pages++) {
         const paging: Record<string, string> = next === undefined ? {} : { page_token: next };
-        const { json } = await this.#call({ method: 'GET', path, query: { ...query, ...paging } }, deadline.signal);
+        const { json } = await this.#perform({ method: 'GET', path, query: { ...query, ...paging } }, deadline);
         const page = pageFrom(json, plural);
         all.push(...page.items);
         if (page.next === undefined) return all;
@@ -201,23 +201,25 @@ class HttpLakebaseClient implements LakebaseClient {
   }
 
   #call(call: Call, signal: AbortSignal | undefined): Promise<Answer> {
+    return withDeadline(this.#options.clock, callTimeoutMs, signal, (deadline) => this.#perform(call, deadline));
+  }
+
+  async #perform(call: Call, deadline: Deadline): Promise<Answer> {
     const { clock, tokens, random = Math.random } = this.#options;
     const repeatable = call.repeatable ?? call.method === 'GET';
-    return withDeadline(clock, callTimeoutMs, signal, async (deadline) => {
-      const send = (token: Token): Promise<Answer> =>
-        repeating({ clock, random }, deadline, repeatable ? harmlessToRepeat : onlyIfThrottled, () =>
-          this.#send(call, token, deadline.signal),
-        );
-      const token = await tokens.accessToken(deadline.signal);
-      try {
-        return await send(token);
-      } catch (error) {
-        if (!hasCode(error, 'unauthenticated')) throw error;
-        // Revoked before its time, perhaps: one more try with a new one.
-        tokens.refuse(token);
-        return await send(await tokens.accessToken(deadline.signal));
-      }
-    });
+    const send = (token: Token): Promise<Answer> =>
+      repeating({ clock, random }, deadline, repeatable ? harmlessToRepeat : onlyIfThrottled, () =>
+        this.#send(call, token, deadline.signal),
+      );
+    const token = await tokens.accessToken(deadline.signal);
+    try {
+      return await send(token);
+    } catch (error) {
+      if (!hasCode(error, 'unauthenticated')) throw error;
+      // Revoked before its time, perhaps: one more try with a new one.
+      tokens.refuse(token);
+      return await send(await tokens.accessToken(deadline.signal));
+    }
   }
 
   async #send(call: Call, token: Token, signal: AbortSignal): Promise<Answer> {
