@@ -65,7 +65,7 @@ const behaviourSchema = z.strictObject({
     })
     .partial()
     .optional(),
-  variants: z.record(z.string().refine(isErrorName, 'is not the name of an error'), variantSchema).optional(),
+  variants: z.record(z.string().refine(isErrorName), variantSchema).optional(),
 });
 
 export interface AdminRequest {

@@ -25,6 +25,8 @@ export interface DataPlane {
   /** Creates or alters the role. */
   putRole(branchUid: string, role: PostgresRole): Promise<void>;
   dropRole(branchUid: string, name: string, reassignOwnedTo?: string): Promise<void>;
+  /** Whether SQL's `databricks_create_role` made the role: then a token opens it, though the API never heard of it. */
+  isIdentityRole(branchUid: string, name: string): Promise<boolean>;
   createDatabase(branchUid: string, name: string, owner: string): Promise<void>;
   alterDatabase(branchUid: string, name: string, change: { rename?: string; owner?: string }): Promise<void>;
   dropDatabase(branchUid: string, name: string): Promise<void>;

@@ -78,7 +78,8 @@ test.each([
 test('names after a pattern', () => {
   expect(readSettings(['--host-mode', 'names', '--host-pattern', 'ep-*.db.example.com'], {}).hostMode).toEqual({
     kind: 'names',
-    pattern: 'ep-*.db.example.com',
+    hostPattern: 'ep-*.db.example.com',
+    listen: '127.0.0.1',
   });
 });
 
@@ -92,7 +93,7 @@ test.each([
   [['--host-mode', 'dns'], '--host-mode (or LAKEBRANCH_EMULATOR_HOST_MODE): must be address or names'],
   [
     ['--host-mode', 'names'],
-    '--host-pattern (or LAKEBRANCH_EMULATOR_HOST_PATTERN): must be a name with one * for the endpoint, such as ep-*.db.example.com',
+    '--host-pattern (or LAKEBRANCH_EMULATOR_HOST_PATTERN): must be a pattern like *.db.example.com or ep-{00..63}.lakebase.svc',
   ],
   [
     ['--service-principal', 'my-secret'],

@@ -6,16 +6,17 @@ import { z } from 'zod';
 import { ordinaryBehaviour } from './faults.ts';
 import { credentialSeconds } from './limits.ts';
 import { defaultSettings, developmentPrincipal, type EmulatorSettings } from './settings.ts';
+import { parseHostPattern } from './proxy/names.ts';
+import type { HostMode } from './postgres/endpoints.ts';
 import type { Principal } from './principals.ts';
-
-/** How endpoints get their hosts: an address of 127.64.0.0/10 each, or names after a pattern with one `*`. */
-export type HostMode = { readonly kind: 'address' } | { readonly kind: 'names'; readonly pattern: string };
 
 export interface ProcessSettings {
   readonly stateDir: string;
   readonly listen: string;
   readonly httpPort: number;
   readonly httpsPort: number;
+  /** Besides localhost and the address listened on. */
+  readonly httpsNames: readonly string[];
   readonly pgPort: number;
   readonly hostMode: HostMode;
   readonly postgres: boolean;
@@ -44,6 +45,7 @@ export const flags = {
   listen: { kind: 'one', default: '127.0.0.1', help: 'Address on which http and https listen.' },
   'http-port': { kind: 'one', default: '7080', help: 'Port of the API over http; 0 takes a free one.' },
   'https-port': { kind: 'one', default: '7443', help: 'Port of the API over https; 0 takes a free one.' },
+  'https-name': { kind: 'many', default: '', help: 'Further host name in the certificate of https. Repeatable.' },
   'pg-port': { kind: 'one', default: '5432', help: 'Port of all databases; each has an address or name of its own.' },
   'host-mode': {
     kind: 'one',
@@ -53,7 +55,7 @@ export const flags = {
   'host-pattern': {
     kind: 'one',
     default: '',
-    help: 'For --host-mode names: a name with one `*` for the endpoint, all of which reach this process.',
+    help: 'For --host-mode names: names that all reach this process, `*.db.example.com` or `ep-{00..63}.lakebase.svc`.',
   },
   project: { kind: 'many', default: 'shop', help: 'Project to make at the first start. Repeatable.' },
   'service-principal': {
@@ -125,8 +127,9 @@ export function readSettings(
     listen: read('listen', z.string().min(1, 'must not be empty'), text.listen),
     httpPort: read('http-port', port, text['http-port']),
     httpsPort: read('https-port', port, text['https-port']),
+    httpsNames: read('https-name', list, text['https-name']),
     pgPort: read('pg-port', port, text['pg-port']),
-    hostMode: hostMode(text['host-mode'], text['host-pattern']),
+    hostMode: hostMode(text),
     postgres: !switched('no-postgres', text['no-postgres']),
     admin: switched('admin', text.admin),
     core,
@@ -223,13 +226,16 @@ function principals(servicePrincipals: string, users: string): Principal[] {
   return all;
 }
 
-function hostMode(mode: string, pattern: string): HostMode {
-  const kind = read('host-mode', z.enum(['address', 'names'], 'must be address or names'), mode);
+function hostMode(text: Readonly<Record<FlagName, string>>): HostMode {
+  const kind = read('host-mode', z.enum(['address', 'names'], 'must be address or names'), text['host-mode']);
   if (kind === 'address') return { kind };
-  if (pattern.split('*').length !== 2) {
-    throw complaint('host-pattern', 'must be a name with one * for the endpoint, such as ep-*.db.example.com');
+  const hostPattern = text['host-pattern'];
+  try {
+    parseHostPattern(hostPattern);
+  } catch {
+    throw complaint('host-pattern', 'must be a pattern like *.db.example.com or ep-{00..63}.lakebase.svc');
   }
-  return { kind, pattern };
+  return { kind, hostPattern, listen: text.listen };
 }
 
 /** What `--help` prints. */

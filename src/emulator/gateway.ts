@@ -93,7 +93,7 @@ export class Gateway {
 
   async #answer(asked: Asked): Promise<Answer> {
     try {
-      const answer = (await this.#openRoute(asked)) ?? (await this.#call(asked, await this.#principal(asked)));
+      const answer = (await this.#openRoute(asked)) ?? (await this.#call(asked));
       // Reads too: a branch that was seen READY must not be INIT, and made again, after a crash.
       await this.#workspace.saver.saved();
       return answer;
@@ -137,12 +137,18 @@ export class Gateway {
     return principal;
   }
 
-  async #call({ method, url, body }: Asked, principal: Principal): Promise<Answer> {
-    const workspace = this.#workspace;
+  /** What is not there is 404 at once, whoever asks: clients probe for documents without credentials. */
+  async #call(asked: Asked): Promise<Answer> {
+    const { method, url, body } = asked;
     const path = url.pathname;
-    if (method === 'GET' && isOperation(path)) return this.#operation(path.slice(`${apiPrefix}/`.length));
+    if (method === 'GET' && isOperation(path)) {
+      await this.#principal(asked);
+      return this.#operation(path.slice(`${apiPrefix}/`.length));
+    }
     const match = this.#route(method, path);
     if (!match) throw new Refusal('noSuchApi', { method, path: path.replace(/^\/api\/2\.0(?=\/)/, '') });
+    const workspace = this.#workspace;
+    const principal = await this.#principal(asked);
     workspace.journal.count(`${match.route.method} ${match.route.path}`);
     const call: Call = { workspace, principal, params: match.params, query: url.searchParams, body: parseBody(body) };
     return match.route.handle(call);

@@ -80,6 +80,15 @@ test('a role made on a branch opens that branch and not its source', async () =>
   expect(await login(bench, 'production', app.name, token)).toEqual(notAuthorized);
 });
 
+test('a role that SQL made for an identity opens to its token as well', async () => {
+  const bench = await aBenchWithDev();
+  const production = textAt((await bench.send('GET', `${branches}/production`)).body, 'uid');
+  bench.dataPlane.isIdentityRole = (uid, name) => Promise.resolve(uid === production && name === app.name);
+  const token = await accessToken(bench.emulator, app);
+  expect(await login(bench, 'production', app.name, token)).toEqual(opened);
+  expect(await login(bench, 'dev', app.name, token)).toEqual(notAuthorized);
+});
+
 test('a role that logs in by password takes no token', async () => {
   const bench = await aBenchWithDev();
   await change(bench, 'POST', `${branches}/dev/roles?role_id=app`, { spec: { postgres_role: app.name } });

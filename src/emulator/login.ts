@@ -62,8 +62,14 @@ async function judgeToken(workspace: Workspace, target: Target, attempt: LoginAt
   const { tokenScope } = workspace.faults.behaviour;
   const elsewhere = claims.use === 'database' && claims.endpointUid !== target.endpoint.uid;
   if (tokenScope === 'endpoint' && elsewhere) return notAuthorized;
-  const role = Object.values(target.branch.roles).find((each) => each.postgresRole === attempt.user);
-  return role?.authMethod === 'LAKEBASE_OAUTH_V1' ? opened : notAuthorized;
+  return (await isOpenToTokens(workspace, target.branch, attempt.user)) ? opened : notAuthorized;
+}
+
+/** Roles of the books say how they log in; SQL can have made others. */
+async function isOpenToTokens(workspace: Workspace, branch: BranchRecord, user: string): Promise<boolean> {
+  const role = Object.values(branch.roles).find((each) => each.postgresRole === user);
+  if (role) return role.authMethod === 'LAKEBASE_OAUTH_V1';
+  return workspace.dataPlane.isIdentityRole(branch.uid, user);
 }
 
 function judgePassword({ project, branch }: Target, { user, password }: LoginAttempt): LoginVerdict {

@@ -187,9 +187,9 @@ test('what nobody asked about is stored as well', async () => {
 });
 
 test('a store that fails fails the request and is tried again', async () => {
-  const { load, save } = memoryStore();
+  const disk = memoryStore();
   let full = false;
-  const store: Store = { load, save: (json) => (full ? Promise.reject(new Error('ENOSPC')) : save(json)) };
+  const store: Store = { ...disk, save: (json) => (full ? Promise.reject(new Error('ENOSPC')) : disk.save(json)) };
   const bench = await aBench({ store });
   full = true;
   expect((await bench.send('POST', `${branches}?branch_id=dev`, aBranch)).status).toBe(500);
