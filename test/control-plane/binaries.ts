@@ -77,7 +77,7 @@ async function build(env: Environment, cache: string): Promise<void> {
     const options = { cwd: toolchain, env: { HOME: homedir(), ...env, CGO_ENABLED: '0' } };
     const compile = (): Promise<void> => runLogged('Building the Kubernetes test binaries', log, 'go', args, options);
     await withProgress(`Building Kubernetes ${kubernetesVersion()} for tests`, compile, {
-      hint: ', with Go; this takes 4 to 8 minutes and is done once',
+      hint: ', with Go; this takes 4 to 8 minutes on two cores and is done once',
       detail: () => `, ${linesOf(log)} packages`,
     });
     // Go names a program after its folder, and that of etcd is called server.

@@ -46,7 +46,7 @@ export interface ControlPlane {
   /** Runs another program, such as the operator, that ends with the control plane. Its log lies in `dir`. */
   start(spec: ProcessSpec): Promise<GuardedProcess>;
   /** Lets it run on after this process has ended. */
-  outlive(): void;
+  outlive(): Promise<void>;
   /** Ends every process and removes the folder. Safe to call twice. */
   stop(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;

@@ -84,10 +84,15 @@ test('a process sees only the environment it is given', async () => {
   expect(readFileSync(printer.logFile, 'utf8')).toBe('-given\n');
 });
 
+test('nothing can be started after the end', async () => {
+  await guardian.end();
+  await expect(shell('late')).rejects.toThrow('the guardian has ended');
+});
+
 test('what outlives its client ends on a SIGTERM to the guardian', async () => {
   const survivor = await shell('survivor');
 
-  guardian.outlive();
+  await guardian.outlive();
   await vi.waitFor(() => expect(alive(survivor.pid)).toBe(true), eventually);
   process.kill(guardian.pid, 'SIGTERM');
 

@@ -38,7 +38,7 @@ export interface Guardian {
   /** @throws if the program cannot be started */
   start(spec: ProcessSpec): Promise<GuardedProcess>;
   /** Lets everything go on after this process: it then ends when the guardian, by its pid, gets a SIGTERM. */
-  outlive(): void;
+  outlive(): Promise<void>;
   /** Ends every process and removes the folder. Safe to call twice. */
   end(): Promise<void>;
 }
@@ -68,12 +68,13 @@ export async function startGuardian(prefix: string): Promise<Guardian> {
     if (report.event === 'ended') processes.get(report.name)?.end(report.how);
   });
   const allGone = gone.then(() => {
-    for (const { reject } of waiting.values()) reject(new Error('the guardian process has ended'));
+    for (const { reject } of waiting.values()) reject(new Error('the guardian has ended'));
     for (const entry of processes.values()) entry.end('the guardian has ended');
   });
-  const send = (request: Request): void => {
-    if (child.connected) child.send(request);
-  };
+  const send = (request: Request): Promise<void> =>
+    new Promise((resolve, reject) => {
+      child.send(request, (error) => (error ? reject(new Error('the guardian has ended')) : resolve()));
+    });
 
   return {
     dir,
@@ -85,24 +86,25 @@ export async function startGuardian(prefix: string): Promise<Guardian> {
       const entry = new Entry();
       processes.set(name, entry);
       const started = new Promise<number>((resolve, reject) => waiting.set(name, { resolve, reject }));
-      send({ do: 'start', name, command, args, env, endWith, logFile });
-      const pid = await started.finally(() => waiting.delete(name));
+      const request = send({ do: 'start', name, command, args, env, endWith, logFile });
+      const [pid] = await Promise.all([started, request]).finally(() => waiting.delete(name));
       return {
         name,
         pid,
         logFile,
         ended: () => entry.how,
-        signal: (signal) => send({ do: 'signal', name, signal }),
+        signal: (signal) => void send({ do: 'signal', name, signal }).catch(() => undefined),
         whenEnded: () => entry.ended,
       };
     },
-    outlive() {
-      send({ do: 'outlive' });
+    async outlive() {
+      await send({ do: 'outlive' });
       child.disconnect();
       child.unref();
     },
     async end() {
-      send({ do: 'end' });
+      if (child.connected) await send({ do: 'end' }).catch(() => undefined);
+      else child.kill('SIGTERM');
       await allGone;
     },
   };
