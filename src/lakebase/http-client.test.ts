@@ -149,7 +149,7 @@ describe('what is sent', () => {
   ])('%s', async (_, call, method, path, body) => {
     const it = scene((request, signal) => {
       const page = /\/(branches|endpoints|roles)(\?show_deleted=true)?$/.test(request.url) && request.method === 'GET';
-      const name = /\/projects\/shop$/.test(request.url) ? 'projects/shop' : branchName;
+      const name = request.url.endsWith('/projects/shop') ? 'projects/shop' : branchName;
       return ok(page ? {} : { name, uid: 'u', token: 't', expire_time: '2026-03-01T13:00:00Z' })(request, signal);
     });
     await settled(it.clock, call(it.client));
@@ -303,6 +303,13 @@ describe('repetition', () => {
       );
       expect([outcome, it.asked.length]).toEqual(repeated ? ['ok', 2] : ['failed', 1]);
     }
+  });
+
+  test('a failure that we do not know is not quoted: it may hold the request', async () => {
+    const it = scene(fails(new Error('s3cret')));
+    const error = await failureOf(it.clock, read(it.client));
+    expect(error).toMatchObject({ name: 'LakebaseError', code: 'unreachable', message: 'the request failed' });
+    expect(error).not.toHaveProperty('cause');
   });
 
   test.each<[what: string, trouble: Reply, waits: number[]]>([
