@@ -2,7 +2,15 @@
 // change, the leader from when it sent its last renewal, and another's renewTime is never compared with our own clock.
 // Leadership is no lock on the outside world: every write to the provider must be repeatable all the same.
 import { sleep, type Clock } from './clock.ts';
-import { isAlreadyExists, isConflict, isNotFound, type Kube, type KubeObject, type ResourceType } from './kube.ts';
+import {
+  isAlreadyExists,
+  isConflict,
+  isNotFound,
+  type CallOptions,
+  type Kube,
+  type KubeObject,
+  type ResourceType,
+} from './kube.ts';
 import { shareOf } from './spread.ts';
 
 const leases: ResourceType = {
@@ -47,6 +55,7 @@ export class Leader {
   #seen = { spec: '', at: 0 };
   #renewedAt = -Infinity;
   #leading = false;
+  #lost = false;
 
   constructor(options: LeaderOptions) {
     this.#options = { leaseMs: 15_000, renewDeadlineMs: 10_000, retryMs: 2_000, ...options };
@@ -65,53 +74,74 @@ export class Leader {
   }
 
   /**
-   * Waits for leadership, then runs `work` until it is lost or `signal` aborts. The signal that `work` gets aborts
-   * first; the Lease is released only after `work` has stopped.
+   * Waits for leadership, then runs `work` until it ends. The signal that `work` gets aborts as soon as `signal` does,
+   * or when leadership is lost. While `work` comes to its end the Lease is still renewed; it is released only after.
    */
   async run(signal: AbortSignal, work: (signal: AbortSignal) => Promise<void>): Promise<Ended> {
     if (!(await this.#acquire(signal))) return 'stopped';
-    this.#leading = true;
     const term = new AbortController();
-    const fence = this.#fence(() => term.abort(new Error('the Lease was not renewed in time')));
-    const working = work(term.signal);
-    // A failure of the work ends the term; it is thrown below, after the Lease was seen to.
-    working.catch((error: unknown) => term.abort(error));
-    await this.#hold(signal, term, fence.arm);
-    fence.cancel();
-    this.#leading = false;
-    if (!term.signal.aborted) term.abort(new Error('leadership ends'));
-    await working.finally(() => (signal.aborted ? this.#release() : undefined));
-    return signal.aborted ? 'stopped' : 'lost';
+    const onStop = (): void => term.abort(signal.reason);
+    if (signal.aborted) onStop();
+    signal.addEventListener('abort', onStop, { once: true });
+    const renewing = new AbortController();
+    const holding = this.#hold(renewing, term);
+    try {
+      await work(term.signal);
+    } catch (error) {
+      if (this.#leading) throw error;
+      this.#options.onError?.(error);
+    } finally {
+      signal.removeEventListener('abort', onStop);
+      renewing.abort(new Error('the work has ended'));
+      await holding;
+      await this.#end();
+    }
+    return this.#lost ? 'lost' : 'stopped';
   }
 
   async #acquire(signal: AbortSignal): Promise<boolean> {
     for (let attempt = 0; !signal.aborted; attempt++) {
-      if (await this.#tryOnce()) return true;
+      if (await this.#tryOnce(signal)) return true;
       await this.#pause(attempt, signal);
     }
     return false;
   }
 
-  async #hold(signal: AbortSignal, term: AbortController, renewed: () => void): Promise<void> {
-    const either = AbortSignal.any([signal, term.signal]);
-    for (let attempt = 0; ; attempt++) {
-      await this.#pause(attempt, either);
-      if (either.aborted) return;
-      if (await this.#tryOnce()) renewed();
-      else if (this.#heldByAnother()) return;
+  /** Renews until `renewing` aborts, which it does itself when the Lease is lost. */
+  async #hold(renewing: AbortController, term: AbortController): Promise<void> {
+    const { signal } = renewing;
+    const lose = (why: string): void => {
+      if (signal.aborted) return;
+      this.#leading = false;
+      this.#lost = true;
+      term.abort(new Error(why));
+      renewing.abort(new Error(why));
+    };
+    this.#leading = true;
+    this.#lost = false;
+    let disarm = this.#armFence(lose);
+    for (let attempt = 0; !signal.aborted; attempt++) {
+      await this.#pause(attempt, signal);
+      const renewed = !signal.aborted && (await this.#tryOnce(signal));
+      if (signal.aborted) break;
+      if (renewed) {
+        disarm();
+        disarm = this.#armFence(lose);
+      } else if (this.#heldByAnother()) lose(`the Lease is held by ${this.#known?.spec?.holderIdentity}`);
     }
+    disarm();
   }
 
-  // A timer of its own: a renewal that is stuck in flight must not keep us leading.
-  #fence(onDeadline: () => void): { arm: () => void; cancel: () => void } {
+  /** A timer of its own, counted from when the last good renewal was sent: one stuck in flight must not extend it. */
+  #armFence(lose: (why: string) => void): () => void {
     const { clock, renewDeadlineMs } = this.#options;
-    let cancel = (): void => {};
-    const arm = (): void => {
-      cancel();
-      cancel = clock.after(Math.max(0, this.#renewedAt + renewDeadlineMs - clock.monotonicMs()), onDeadline);
-    };
-    arm();
-    return { arm, cancel: () => cancel() };
+    const leftMs = Math.max(0, this.#renewedAt + renewDeadlineMs - clock.monotonicMs());
+    return clock.after(leftMs, () => lose(`the Lease was not renewed for ${renewDeadlineMs} ms`));
+  }
+
+  async #end(): Promise<void> {
+    if (this.#leading) await this.#release();
+    this.#leading = false;
   }
 
   async #pause(attempt: number, signal: AbortSignal): Promise<void> {
@@ -125,32 +155,36 @@ export class Leader {
   }
 
   /** One attempt to become or stay leader. */
-  async #tryOnce(): Promise<boolean> {
-    const { clock, onError } = this.#options;
+  async #tryOnce(signal: AbortSignal): Promise<boolean> {
+    const { clock, renewDeadlineMs, onError } = this.#options;
     const sentAt = clock.monotonicMs();
     try {
-      if (!(await this.#write())) return false;
+      if (!(await this.#write(signal))) return false;
+      // After a pause of the process the answer may be so old that somebody else leads by now.
+      if (clock.monotonicMs() - sentAt >= renewDeadlineMs) return false;
       this.#renewedAt = sentAt;
       return true;
     } catch (error) {
+      if (signal.aborted) return false;
       if (isConflict(error) || isNotFound(error)) this.#known = undefined;
       else if (!isAlreadyExists(error)) onError?.(error);
       return false;
     }
   }
 
-  async #write(): Promise<boolean> {
+  /** False when another holds the Lease. */
+  async #write(signal: AbortSignal): Promise<boolean> {
     const { kube, namespace, name, identity, leaseMs, renewDeadlineMs } = this.#options;
-    const timeoutMs = Math.floor(renewDeadlineMs / 2);
+    const options = { signal, timeoutMs: Math.floor(renewDeadlineMs / 2) };
     const renewTime = this.#microTime();
     const mine = { holderIdentity: identity, leaseDurationSeconds: Math.ceil(leaseMs / 1000), renewTime };
-    const lease = this.#leading && this.#known ? this.#known : await this.#read(timeoutMs);
+    const lease = this.#leading && this.#known ? this.#known : await this.#read(options);
     if (!lease) {
       const fresh: Lease = {
         metadata: { namespace, name },
         spec: { ...mine, acquireTime: renewTime, leaseTransitions: 0 },
       };
-      this.#observe(await kube.create<Lease>(leases, fresh, { timeoutMs }));
+      this.#observe(await kube.create<Lease>(leases, fresh, options));
       return true;
     }
     const held = lease.spec?.holderIdentity === identity;
@@ -159,15 +193,15 @@ export class Leader {
       ? {}
       : { acquireTime: renewTime, leaseTransitions: (lease.spec?.leaseTransitions ?? 0) + 1 };
     this.#observe(
-      await kube.replace<Lease>(leases, { ...lease, spec: { ...lease.spec, ...mine, ...transition } }, { timeoutMs }),
+      await kube.replace<Lease>(leases, { ...lease, spec: { ...lease.spec, ...mine, ...transition } }, options),
     );
     return true;
   }
 
-  async #read(timeoutMs: number): Promise<Lease | undefined> {
+  async #read(options: CallOptions): Promise<Lease | undefined> {
     const { kube, namespace, name } = this.#options;
     try {
-      const lease = await kube.get<Lease>(leases, { namespace, name }, { timeoutMs });
+      const lease = await kube.get<Lease>(leases, { namespace, name }, options);
       this.#observe(lease);
       return lease;
     } catch (error) {
@@ -192,12 +226,16 @@ export class Leader {
   /** Best effort: without it the next leader waits for the Lease to run out. */
   async #release(): Promise<void> {
     const { kube, identity, onError } = this.#options;
-    const lease = this.#known;
-    if (lease?.spec?.holderIdentity !== identity) return;
-    const spec = { ...lease.spec, holderIdentity: '', leaseDurationSeconds: 1, renewTime: this.#microTime() };
-    await kube
-      .replace<Lease>(leases, { ...lease, spec }, { timeoutMs: 2_000 })
-      .catch((error: unknown) => onError?.(error));
+    const options = { timeoutMs: 2_000 };
+    try {
+      // Read again: the answer of a last renewal may be the one that was lost.
+      const lease = await this.#read(options);
+      if (lease?.spec?.holderIdentity !== identity) return;
+      const spec = { ...lease.spec, holderIdentity: '', leaseDurationSeconds: 1, renewTime: this.#microTime() };
+      await kube.replace<Lease>(leases, { ...lease, spec }, options);
+    } catch (error) {
+      onError?.(error);
+    }
   }
 
   /** MicroTime wants six digits. */
