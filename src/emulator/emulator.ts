@@ -10,6 +10,7 @@ import { Operations } from './operations.ts';
 import { newUuid, secureRandom, type Random } from './random.ts';
 import { establish, serviceEndpointDefaults } from './routes/projects.ts';
 import { defaultSettings, type EmulatorSettings } from './settings.ts';
+import { Sizes } from './sizes.ts';
 import { entry, type BranchRecord, type EmulatorState, type Instant } from './state.ts';
 import { noStore, Saver, type Store } from './store.ts';
 import { newSigningKey, Tokens } from './tokens.ts';
@@ -98,6 +99,7 @@ class LiveWorkspace implements Workspace {
   readonly dataPlane: DataPlane;
   readonly faults: Faults;
   readonly journal = new Journal();
+  readonly sizes: Sizes;
   readonly tokens: Tokens;
   readonly operations: Operations;
   readonly lifecycle: Lifecycle;
@@ -112,6 +114,7 @@ class LiveWorkspace implements Workspace {
     this.log = log;
     this.state = store.load() ?? newState(random);
     this.saver = new Saver(store, this.state, (error) => log('state could not be stored', { error: String(error) }));
+    this.sizes = new Sizes(clock, dataPlane);
     this.tokens = new Tokens(this.state.signingKey, this.state.workspaceId);
     this.operations = new Operations(this);
     this.lifecycle = new Lifecycle(this);

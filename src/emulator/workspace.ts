@@ -7,6 +7,7 @@ import type { Lifecycle } from './lifecycle.ts';
 import type { Operations } from './operations.ts';
 import type { Random } from './random.ts';
 import type { EmulatorSettings } from './settings.ts';
+import type { Sizes } from './sizes.ts';
 import type { EmulatorState, Instant } from './state.ts';
 import type { Tokens } from './tokens.ts';
 
@@ -21,6 +22,7 @@ export interface Workspace {
   readonly dataPlane: DataPlane;
   readonly faults: Faults;
   readonly journal: Journal;
+  readonly sizes: Sizes;
   readonly tokens: Tokens;
   readonly operations: Operations;
   readonly lifecycle: Lifecycle;

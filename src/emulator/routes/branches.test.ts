@@ -216,3 +216,16 @@ test('the children of a protected branch get passwords of their own', async () =
   expect(await password('dev')).toMatch(/^[a-z0-9]{24}$/);
   expect(await password('child')).not.toBe(await password('dev'));
 });
+
+test('the size is counted again only after a while', async () => {
+  const bench = await aBench();
+  let counted = 0;
+  bench.dataPlane.sizeOf = () => Promise.resolve(++counted * 1000);
+  const size = async (): Promise<string> =>
+    textAt((await bench.send('GET', `${branches}/production`)).body, 'status.logical_size_bytes');
+  expect(await size()).toBe('1000');
+  bench.clock.advance(9_999);
+  expect(await size()).toBe('1000');
+  bench.clock.advance(1);
+  expect(await size()).toBe('2000');
+});

@@ -166,7 +166,7 @@ function list(call: Call): Answer {
 async function get(call: Call): Promise<Answer> {
   const project = projectOf(call, 'CAN_USE');
   const branch = branchOf(call, project);
-  const size = branch.state === 'READY' ? await call.workspace.dataPlane.sizeOf(branch.uid) : undefined;
+  const size = branch.state === 'READY' ? await call.workspace.sizes.of(branch.uid) : undefined;
   return ok(branchView(project, branch, size));
 }
 
