@@ -24,12 +24,18 @@ export async function withDeadline<T>(
   try {
     controller.signal.throwIfAborted();
     const deadline = { signal: controller.signal, leftMs: () => endsAtMs - clock.monotonicMs() };
-    return await unlessAborted(run(deadline), controller.signal);
+    return await Promise.race([run(deadline), soonAfterAbort(controller.signal)]);
   } finally {
     cancel();
     signal?.removeEventListener('abort', breakOff);
   }
 }
+
+/** Rejects one turn of the event loop after the abort: who was waiting may say first what for. */
+const soonAfterAbort = (signal: AbortSignal): Promise<never> =>
+  new Promise((_, reject) => {
+    signal.addEventListener('abort', () => setImmediate(() => reject(signal.reason as Error)), { once: true });
+  });
 
 /** Settles as `work` does, or rejects with the signal's reason as soon as it aborts; `work` itself goes on unheard. */
 export function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {

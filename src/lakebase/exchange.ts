@@ -23,8 +23,8 @@ async function answer(transport: Transport, request: HttpRequest, signal: AbortS
   try {
     return await transport(request, signal);
   } catch (error) {
-    signal.throwIfAborted();
     if (error instanceof LakebaseError) throw error;
+    signal.throwIfAborted();
     if (error instanceof TransportError) throw noAnswer(error.reason, error.message);
     // Unknown errors are not passed on: they may quote the request.
     throw noAnswer('other', 'the request failed');
