@@ -1,5 +1,5 @@
 // Events for people, in events.k8s.io/v1: the first occurrence is posted, repeats become a series on the same object.
-// Never fails and never holds up a pass.
+// Only for transitions; what lasts is a condition. Never fails and never holds up a pass.
 import type { Clock } from './clock.ts';
 import { apiVersionOf, isNotFound, type Kube, type KubeObject, type ResourceType } from './kube.ts';
 
@@ -17,7 +17,7 @@ export interface Happening {
   readonly reason: string;
   /** CamelCase: what was being done. */
   readonly action: string;
-  /** For people; cut at 1024 characters. */
+  /** For people; cut at 1024 bytes. */
   readonly note: string;
   readonly regarding: KubeObject;
   readonly resource: ResourceType;
@@ -34,32 +34,45 @@ export interface EventRecorderOptions {
   readonly controller: string;
   /** The process, such as the pod's name. */
   readonly instance: string;
-  /** Called for each event that could not be written, for a counter. */
+  /**
+   * Called for each event that could not be written, for a counter. Refusals are usual: nothing can be created in a
+   * namespace that is being deleted.
+   */
   readonly onDropped?: (error: unknown) => void;
 }
 
-interface Event extends KubeObject {
-  series?: { count: number; lastObservedTime: string };
+interface Series {
+  readonly happening: Happening;
+  name: string;
+  count: number;
+  lastMs: number;
+  reportedCount: number;
+  reportedMs: number;
 }
 
-interface Series {
-  readonly name: string;
-  readonly namespace: string;
-  count: number;
-  lastAt: number;
-  reportedAt: number;
+interface Bucket {
+  tokens: number;
+  filledMs: number;
 }
 
 /** As in client-go: a series is forgotten after 6 minutes of silence. */
 const silenceMs = 6 * 60_000;
 /** A running series tells its count this often. */
 const reportMs = 5 * 60_000;
-const maxSeries = 1000;
+/** As in client-go: an object may cause 25 events at once, and one more every 5 minutes. */
+const burst = 25;
+const refillMs = 5 * 60_000;
+const maxRemembered = 1000;
 const maxWaiting = 1000;
+/** Set by the API server, in bytes. */
+const maxNoteBytes = 1024;
+/** Leaves room for the suffix in the 253 characters of a name. */
+const maxNamePrefix = 220;
 
 export class KubeEventRecorder implements EventRecorder {
   readonly #options: EventRecorderOptions;
   readonly #series = new Map<string, Series>();
+  readonly #buckets = new Map<string, Bucket>();
   #sending: Promise<void> = Promise.resolve();
   #waiting = 0;
   #counter = 0;
@@ -69,15 +82,16 @@ export class KubeEventRecorder implements EventRecorder {
   }
 
   record(happening: Happening): void {
-    const now = this.#options.clock.monotonicMs();
-    this.#forget(now);
+    const nowMs = this.#options.clock.monotonicMs();
+    this.#forget(nowMs);
     const key = seriesKey(happening);
     const running = this.#series.get(key);
-    if (running) return this.#repeat(running, now);
-    const name = `${happening.regarding.metadata.name}.${this.#uniqueSuffix()}`;
-    const namespace = happening.regarding.metadata.namespace ?? 'default';
-    this.#series.set(key, { name, namespace, count: 1, lastAt: now, reportedAt: now });
-    this.#send(() => this.#options.kube.create(events, this.#event(happening, name, namespace)));
+    if (running) return this.#repeat(running, nowMs);
+    if (!this.#allowed(happening.regarding, nowMs)) return this.#drop(new Error('the object causes too many events'));
+    const name = this.#newName(happening);
+    const series = { happening, name, count: 1, lastMs: nowMs, reportedCount: 1, reportedMs: nowMs };
+    this.#series.set(key, series);
+    this.#send(() => this.#post(series));
   }
 
   /** Resolves when everything recorded so far was sent or dropped. */
@@ -85,65 +99,117 @@ export class KubeEventRecorder implements EventRecorder {
     return this.#sending;
   }
 
-  #repeat(series: Series, now: number): void {
+  #repeat(series: Series, nowMs: number): void {
     series.count += 1;
-    series.lastAt = now;
-    if (series.count > 2 && now - series.reportedAt < reportMs) return;
-    series.reportedAt = now;
+    series.lastMs = nowMs;
+    if (series.count === 2 || nowMs - series.reportedMs >= reportMs) this.#reportCount(series, nowMs);
+  }
+
+  #reportCount(series: Series, nowMs: number): void {
+    series.reportedCount = series.count;
+    series.reportedMs = nowMs;
     const body = { series: { count: series.count, lastObservedTime: this.#microTime() } };
-    this.#send(() => this.#options.kube.mergePatch<Event>(events, series, body));
-  }
-
-  #event(happening: Happening, name: string, namespace: string): Event & Record<string, unknown> {
-    const { type, reason, action, note, regarding, resource } = happening;
-    const { metadata } = regarding;
-    return {
-      metadata: { name, namespace },
-      eventTime: this.#microTime(),
-      reportingController: this.#options.controller,
-      reportingInstance: this.#options.instance,
-      action,
-      reason,
-      type,
-      note: note.length > 1024 ? `${note.slice(0, 1023)}…` : note,
-      regarding: {
-        apiVersion: apiVersionOf(resource),
-        kind: resource.kind,
-        name: metadata.name,
-        ...(metadata.namespace === undefined ? {} : { namespace: metadata.namespace }),
-        uid: metadata.uid,
-        resourceVersion: metadata.resourceVersion,
-      },
-    };
-  }
-
-  // One after the other, so that a series follows its first event. What cannot be sent is dropped: an Event is no record.
-  #send(call: () => Promise<unknown>): void {
-    if (this.#waiting >= maxWaiting) return this.#options.onDropped?.(new Error('too many events wait'));
-    this.#waiting += 1;
-    this.#sending = this.#sending.then(async () => {
-      await call().catch((error: unknown) => {
-        if (!isNotFound(error)) this.#options.onDropped?.(error);
-      });
-      this.#waiting -= 1;
+    this.#send(async () => {
+      try {
+        await this.#options.kube.mergePatch(
+          events,
+          { namespace: namespaceOf(series.happening), name: series.name },
+          body,
+        );
+      } catch (error) {
+        if (!isNotFound(error)) throw error;
+        series.name = this.#newName(series.happening);
+        await this.#post(series);
+      }
     });
   }
 
-  #forget(now: number): void {
-    for (const [key, { lastAt }] of this.#series) {
-      if (now - lastAt > silenceMs || this.#series.size >= maxSeries) this.#series.delete(key);
+  async #post({ happening, name }: Series): Promise<void> {
+    const { type, reason, action, note, regarding, resource } = happening;
+    const { namespace, uid, resourceVersion } = regarding.metadata;
+    const event = {
+      metadata: { name, namespace: namespaceOf(happening) },
+      eventTime: this.#microTime(),
+      reportingController: this.#options.controller,
+      reportingInstance: this.#options.instance.slice(0, 128),
+      action,
+      reason,
+      type,
+      note: shortened(note),
+      regarding: {
+        apiVersion: apiVersionOf(resource),
+        kind: resource.kind,
+        name: regarding.metadata.name,
+        namespace,
+        uid,
+        resourceVersion,
+      },
+    };
+    await this.#options.kube.create(events, event);
+  }
+
+  /** One after the other, so that a series follows its first event. What cannot be sent is dropped: it is no record. */
+  #send(call: () => Promise<void>): void {
+    if (this.#waiting >= maxWaiting) return this.#drop(new Error('too many events wait'));
+    this.#waiting += 1;
+    this.#sending = this.#sending
+      .then(call)
+      .catch((error: unknown) => this.#drop(error))
+      .then(() => void (this.#waiting -= 1));
+  }
+
+  #drop(error: unknown): void {
+    this.#options.onDropped?.(error);
+  }
+
+  #allowed({ metadata: { uid = '' } }: KubeObject, nowMs: number): boolean {
+    const bucket = this.#buckets.get(uid) ?? { tokens: burst, filledMs: nowMs };
+    const tokens = Math.min(burst, bucket.tokens + (nowMs - bucket.filledMs) / refillMs);
+    const allowed = tokens >= 1;
+    this.#buckets.delete(uid);
+    this.#buckets.set(uid, { tokens: allowed ? tokens - 1 : tokens, filledMs: nowMs });
+    for (const oldest of this.#buckets.keys()) {
+      if (this.#buckets.size <= maxRemembered) break;
+      this.#buckets.delete(oldest);
+    }
+    return allowed;
+  }
+
+  #forget(nowMs: number): void {
+    for (const [key, series] of this.#series) {
+      if (nowMs - series.lastMs <= silenceMs && this.#series.size < maxRemembered) continue;
+      this.#series.delete(key);
+      if (series.count > series.reportedCount) this.#reportCount(series, nowMs);
     }
   }
 
-  #uniqueSuffix(): string {
+  #newName({ regarding }: Happening): string {
     this.#counter += 1;
-    return `${this.#options.clock.now().getTime().toString(16)}${this.#counter.toString(16).padStart(4, '0')}`;
+    const unique = `${this.#options.clock.now().getTime().toString(16)}${this.#counter.toString(16).padStart(4, '0')}`;
+    return `${regarding.metadata.name.slice(0, maxNamePrefix)}.${unique}`;
   }
 
+  /** MicroTime wants six digits. */
   #microTime(): string {
     return this.#options.clock.now().toISOString().replace('Z', '000Z');
   }
 }
 
+/** Events about cluster-scoped objects live in `default`. */
+const namespaceOf = ({ regarding }: Happening): string => regarding.metadata.namespace ?? 'default';
+
 const seriesKey = ({ type, reason, action, note, regarding }: Happening): string =>
   JSON.stringify([type, reason, action, note, regarding.metadata.uid]);
+
+function shortened(note: string): string {
+  if (Buffer.byteLength(note) <= maxNoteBytes) return note;
+  const ellipsis = '…';
+  const room = maxNoteBytes - Buffer.byteLength(ellipsis);
+  // A character that is cut in the middle decodes to U+FFFD at the very end.
+  return (
+    Buffer.from(note)
+      .subarray(0, room)
+      .toString()
+      .replace(/\uFFFD+$/, '') + ellipsis
+  );
+}

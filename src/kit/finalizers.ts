@@ -15,6 +15,7 @@ export function addFinalizer<T extends KubeObject>(
     : setFinalizers(kube, type, object, [...present, finalizer], options);
 }
 
+/** As `addFinalizer`. The object is gone afterwards if it was being deleted and this was the last finalizer. */
 export function removeFinalizer<T extends KubeObject>(
   kube: Kube,
   type: ResourceType,
@@ -28,7 +29,7 @@ export function removeFinalizer<T extends KubeObject>(
   return setFinalizers(kube, type, object, rest, options);
 }
 
-// A merge patch replaces the whole list; the resourceVersion makes sure that it is the list that was seen.
+// A merge patch replaces the whole list; uid and resourceVersion make sure that it is the list that was seen.
 function setFinalizers<T extends KubeObject>(
   kube: Kube,
   type: ResourceType,
@@ -36,6 +37,7 @@ function setFinalizers<T extends KubeObject>(
   finalizers: readonly string[],
   options: CallOptions,
 ): Promise<T> {
-  const { namespace, name, resourceVersion } = metadata;
-  return kube.mergePatch<T>(type, { namespace, name }, { metadata: { resourceVersion, finalizers } }, options);
+  const { namespace, name, uid, resourceVersion } = metadata;
+  if (!uid || !resourceVersion) throw new TypeError(`${type.kind} ${name} was never read: it has no resourceVersion`);
+  return kube.mergePatch<T>(type, { namespace, name }, { metadata: { uid, resourceVersion, finalizers } }, options);
 }

@@ -88,7 +88,7 @@ async function loadKubeconfig(files: readonly string[]) {
     const one = index === 0 ? merged : new KubeConfig();
     try {
       one.loadFromFile(file);
-      if (one !== merged) merged.mergeConfig(one);
+      if (one !== merged) merged.mergeConfig(one, true);
     } catch (error) {
       throw new KubeConnectionError(`KUBECONFIG: ${file} cannot be read as a kubeconfig`, { cause: error });
     }

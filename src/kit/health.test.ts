@@ -1,0 +1,50 @@
+import { request } from 'undici';
+import { expect, test } from 'vitest';
+import { PortError, serveHealth, type HealthOptions } from './health.ts';
+
+const setting = { host: '127.0.0.1', port: 0, portSetting: 'HTTP_PORT' };
+
+async function serve(over: Partial<HealthOptions> = {}) {
+  const server = await serveHealth({ ...setting, unhealthy: () => undefined, unready: () => undefined, ...over });
+  const get = async (path: string, method: 'GET' | 'POST' = 'GET'): Promise<[number, string]> => {
+    const { statusCode, body } = await request(`http://127.0.0.1:${server.port}${path}`, { method });
+    return [statusCode, await body.text()];
+  };
+  return { server, get };
+}
+
+test('health and readiness say what is wrong, and recover', async () => {
+  let unhealthy: string | undefined;
+  let unready: string | undefined = 'waiting for the cache of widgets';
+  const { server, get } = await serve({ unhealthy: () => unhealthy, unready: () => unready });
+  expect(await get('/healthz')).toEqual([200, 'ok\n']);
+  expect(await get('/readyz?verbose')).toEqual([503, 'waiting for the cache of widgets\n']);
+  unready = undefined;
+  unhealthy = 'the Lease is too old';
+  expect(await get('/readyz')).toEqual([200, 'ok\n']);
+  expect(await get('/healthz')).toEqual([503, 'the Lease is too old\n']);
+  await server.close();
+});
+
+test('further pages are served; one that fails, an unknown one and other methods are refused', async () => {
+  const pages = {
+    '/metrics': () => Promise.resolve({ type: 'text/plain', body: 'up 1\n' }),
+    '/broken': () => Promise.reject(new Error('hunter2')),
+  };
+  const { server, get } = await serve({ pages });
+  expect(await get('/metrics')).toEqual([200, 'up 1\n']);
+  const [code, text] = await get('/broken');
+  expect([code, text.includes('hunter2')]).toEqual([500, false]);
+  expect((await get('/nothing'))[0]).toBe(404);
+  expect((await get('/constructor'))[0]).toBe(404);
+  expect((await get('/metrics', 'POST'))[0]).toBe(405);
+  await server.close();
+});
+
+test('a port that is taken is named with its setting', async () => {
+  const { server } = await serve();
+  const taken = serveHealth({ ...setting, port: server.port, unhealthy: () => undefined, unready: () => undefined });
+  await expect(taken).rejects.toThrow(PortError);
+  await expect(taken).rejects.toThrow(`HTTP_PORT: cannot listen on 127.0.0.1:${server.port} (EADDRINUSE)`);
+  await server.close();
+});
