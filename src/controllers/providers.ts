@@ -1,7 +1,7 @@
 // From a BranchClass to the clients that speak for it. Credential Secrets are read by name, in the operator's namespace only.
 import type { BranchClass } from '../api/v1alpha1/branch-class.ts';
 import { Reason } from '../api/v1alpha1/reasons.ts';
-import { secretResource } from '../api/names.ts';
+import { classSecretKey, secretResource } from '../api/names.ts';
 import type { Clock } from '../kit/clock.ts';
 import { isNotFound, type Kube } from '../kit/kube.ts';
 import type { Secret } from '../credentials/secret.ts';
@@ -72,13 +72,14 @@ export class Providers {
         reason: Reason.CredentialsNotFound,
         message: `class ${bclass.metadata.name} names no login: set spec.login.auth`,
       };
-    const ca = provider.caSecretRef ? await this.#value(provider.caSecretRef.name, 'ca.crt') : undefined;
-    if (provider.caSecretRef && ca === undefined) return this.#missing(bclass, provider.caSecretRef.name, 'ca.crt');
+    const ca = provider.caSecretRef ? await this.#value(provider.caSecretRef.name, classSecretKey.ca) : undefined;
+    if (provider.caSecretRef && ca === undefined)
+      return this.#missing(bclass, provider.caSecretRef.name, classSecretKey.ca);
     for (const name of [managerSecret, loginSecret]) {
-      for (const key of ['client-id', 'client-secret'])
+      for (const key of [classSecretKey.clientId, classSecretKey.clientSecret])
         if (!(await this.#value(name, key))) return this.#missing(bclass, name, key);
     }
-    const username = (await this.#value(loginSecret, 'client-id')) ?? '';
+    const username = (await this.#value(loginSecret, classSecretKey.clientId)) ?? '';
     return {
       usable: true,
       provider: {
@@ -108,7 +109,10 @@ export class Providers {
   async #credentials(secret: string): Promise<ClientCredentials> {
     this.#reads.delete(secret);
     const { data } = await this.#read(secret);
-    return { clientId: data?.['client-id'] ?? '', clientSecret: new Token(data?.['client-secret'] ?? '') };
+    return {
+      clientId: data?.[classSecretKey.clientId] ?? '',
+      clientSecret: new Token(data?.[classSecretKey.clientSecret] ?? ''),
+    };
   }
 
   async #value(secret: string, key: string): Promise<string | undefined> {

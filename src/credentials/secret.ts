@@ -1,6 +1,6 @@
 // What the Secret of a DatabaseBranch looks like, and what can be read back from it. Pure.
 import { createHash } from 'node:crypto';
-import { annotationKey, managedByLabel, secretType } from '../api/names.ts';
+import { annotationKey, managedByLabel, quietAnnotations, secretType } from '../api/names.ts';
 import type { KubeObject, ObjectMeta, OwnerReference } from '../kit/kube.ts';
 import { Token } from '../lakebase/token.ts';
 import type { Binding } from './proof.ts';
@@ -171,9 +171,7 @@ export function renderSecret(
         [annotationKey.rotateTokenHash]: credential.rotateTokenHash,
         [annotationKey.shapeHash]: shapeHash(shape),
         [annotationKey.keys]: printKeys(keys),
-        // A token every half hour is no reason to restart a Deployment, nor to refresh an Application.
-        'reloader.stakater.com/ignore': 'true',
-        'argocd.argoproj.io/ignore-resource-updates': 'true',
+        ...quietAnnotations,
       },
       ownerReferences: [owner.reference],
     },

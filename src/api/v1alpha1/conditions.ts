@@ -2,8 +2,8 @@
 
 /**
  * `Ready` is always there and sums up. `Reconciling` and `Stalled` are there only while True: work in progress, and work
- * that waits for a person. The others say how far the parts are; `Expiring` and everything after it is there only when
- * there is something to say.
+ * that waits for a person. The others say how far the parts are; the last two are there only when there is
+ * something to say.
  */
 export const ConditionType = {
   Ready: 'Ready',
@@ -12,8 +12,6 @@ export const ConditionType = {
   BranchProvisioned: 'BranchProvisioned',
   EndpointAvailable: 'EndpointAvailable',
   CredentialsFresh: 'CredentialsFresh',
-  Expiring: 'Expiring',
-  ExpirationClamped: 'ExpirationClamped',
   LoginReachesSource: 'LoginReachesSource',
   NamespaceAllowed: 'NamespaceAllowed',
 } as const;
@@ -28,8 +26,6 @@ export const conditionCatalogue: Readonly<Record<ConditionType, string>> = {
   BranchProvisioned: 'The branch exists, is ready, and is the one that the object made.',
   EndpointAvailable: 'The branch has an endpoint with a host. It may sleep.',
   CredentialsFresh: 'The Secret holds a valid token that is renewed in time.',
-  Expiring: 'The branch ends within 24 hours. There only while True.',
-  ExpirationClamped: 'The provider accepts only a shorter expiry than asked for. There only while True.',
   LoginReachesSource: 'The login in the Secret opens the source branch too. There only while True.',
   NamespaceAllowed:
     'False: the class does not allow the namespace any more; 24 hours after this began the token is no longer renewed. There only while False.',

@@ -220,9 +220,6 @@ const status = z.object({
         .describe(
           'Provider: the branch goes even if operator and cluster are gone. Operator: only the operator ends it.',
         ),
-      clampedFrom: statusText()
-        .exactOptional()
-        .describe('The lease that the class asks for, when the provider accepts only a shorter one.'),
       pinnedFrom: statusText()
         .exactOptional()
         .describe(

@@ -347,17 +347,6 @@ export const reasonGroups = {
     },
   },
   'For information': {
-    ExpiresSoon: {
-      meaning: 'The branch expires within 24 hours. Secret and data are then deleted.',
-      remedy: 'Nothing, or write a later spec.expiration while there is time; the class sets the maximum.',
-      terminal: false,
-    },
-    ProviderMaximum: {
-      meaning:
-        'The provider accepts an expiry only up to a maximum that is shorter than the lease of the class. The lease is pushed forward more often instead.',
-      remedy: 'Nothing, or lower spec.expiration.lease of the class to the value in the message.',
-      terminal: false,
-    },
     RoleOnSource: {
       meaning:
         'The role of the login exists on the source branch too: whoever reads the Secret can also log in there, if they know its host.',

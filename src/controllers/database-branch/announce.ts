@@ -1,5 +1,6 @@
 // Events: for people, on transitions only. Pure.
 import type { DatabaseBranch } from '../../api/v1alpha1/database-branch.ts';
+import { Reason } from '../../api/v1alpha1/reasons.ts';
 import { findCondition } from '../../kit/conditions.ts';
 import type { Outcome } from './act.ts';
 import type { Plan } from './plan.ts';
@@ -38,6 +39,7 @@ function steps({ status }: DatabaseBranch, plan: Plan): Announcement[] {
         },
       ];
     case 'issue':
+      if (plan.loginSkipped !== undefined) return [skipped(plan.loginSkipped)];
       return plan.why === 'RenewalDue'
         ? []
         : [
@@ -56,3 +58,10 @@ function steps({ status }: DatabaseBranch, plan: Plan): Announcement[] {
       return [];
   }
 }
+
+const skipped = (why: string): Announcement => ({
+  type: 'Warning',
+  reason: Reason.LoginSkipped,
+  action: 'Login',
+  note: `wrote the credential without having logged in with it, because the operator has no network path to the database: ${why}`,
+});

@@ -263,5 +263,6 @@ function issueStep(world: World, wish: Wish, branch: Branch, endpoint: Endpoint)
     why: replaces ? (secret.is === 'damaged' ? 'Healing' : 'BindingChanged') : recorded?.served ? 'Healing' : 'First',
     binding: proof.binding,
     replaces,
+    ...(wish.verifyLogin && memory.login?.kind === 'noPath' ? { loginSkipped: memory.login.message } : {}),
   };
 }

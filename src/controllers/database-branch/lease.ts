@@ -5,7 +5,8 @@ const periodMs = 12 * 3_600_000;
 
 /** The next instant after `after` at which this object's lease is extended: every 12 h, at an offset hashed from its uid. */
 export function nextLeaseInstant(uid: string, after: Date): Date {
-  const offsetMs = (createHash('sha256').update(`lease/${uid}`).digest().readUInt32BE(0) / 0xffffffff) * periodMs;
+  // A whole number, or the next instant after an instant could be that instant again.
+  const offsetMs = createHash('sha256').update(`lease/${uid}`).digest().readUInt32BE(0) % periodMs;
   const slots = Math.floor((after.getTime() - offsetMs) / periodMs) + 1;
   return new Date(slots * periodMs + offsetMs);
 }

@@ -1,6 +1,6 @@
 // Looks, and writes nothing: first at what costs nothing or little, then at what a decision asks to see.
 import { annotationKey, databaseBranchFinalizer, secretResource } from '../../api/names.ts';
-import { selectorMatches } from '../../api/selector.ts';
+import { describeSelector, selectorMatches } from '../../api/selector.ts';
 import type { BranchClass } from '../../api/v1alpha1/branch-class.ts';
 import type { DatabaseBranch } from '../../api/v1alpha1/database-branch.ts';
 import { Reason } from '../../api/v1alpha1/reasons.ts';
@@ -140,13 +140,10 @@ export const hostOf = (url: string): string => new URL(url).host;
 async function namespaceProblems(deps: ObserveDeps, object: DatabaseBranch, bclass: BranchClass): Promise<Problem[]> {
   const name = object.metadata.namespace ?? '';
   if (selectorMatches(bclass.spec.allowedNamespaces, await deps.namespaces.labels(name))) return [];
-  const wanted = Object.entries(bclass.spec.allowedNamespaces.matchLabels ?? {}).map(
-    ([key, value]) => `${key}=${value}`,
-  );
   return [
     {
       reason: Reason.NamespaceNotAllowed,
-      message: `BranchClass ${bclass.metadata.name} does not allow namespace ${name}: label the namespace ${wanted.join(' ') || 'as spec.allowedNamespaces of the class asks'}, or use another class`,
+      message: `BranchClass ${bclass.metadata.name} does not allow namespace ${name}: label the namespace ${describeSelector(bclass.spec.allowedNamespaces)}, or use another class`,
     },
   ];
 }

@@ -7,7 +7,8 @@ import { trouble, type Plan } from './plan.ts';
 import type { World } from './world.ts';
 
 export function pause(memory: Memory, world: World, plan: Plan, outcome: Outcome): Next {
-  if (outcome.is === 'failed') return lookAgain(trouble(outcome.error).lookInMs ?? 10_000, `${plan.do} failed`);
+  if (outcome.is === 'failed')
+    return lookAgain(remembered.has(plan.do) ? 0 : (trouble(outcome.error).lookInMs ?? 10_000), `${plan.do} failed`);
   if (outcome.is === 'stale') return lookAgain(0, 'something changed meanwhile');
   if (plan.do === 'idle') return lookAgain(plan.lookInMs, 'the Secret is to be read');
   if (plan.do === 'wait' && plan.transition)
@@ -16,6 +17,9 @@ export function pause(memory: Memory, world: World, plan: Plan, outcome: Outcome
   if (plan.do !== 'wait') return lookAgain(0, `did ${plan.do}`);
   return plan.lookInMs === undefined || plan.lookInMs === Infinity ? settled : lookAgain(plan.lookInMs, plan.reason);
 }
+
+/** Their failures are remembered with a backoff of their own, which the next decision waits for. */
+const remembered = new Set<Plan['do']>(['createBranch', 'createRole', 'extendRole', 'login', 'issue']);
 
 function transitionLook(memory: Memory, { uid, wish }: World, kind: string): number {
   const place = `${wish?.project ?? ''}/${kind}`;

@@ -29,6 +29,8 @@ export type Plan =
       readonly do: 'issue';
       readonly why: IssueReason;
       readonly binding: Binding;
+      /** Why no login was tried before, if so. */
+      readonly loginSkipped?: string;
       readonly replaces: SecretIdentity | IssuedSecret | undefined;
     }
   | { readonly do: 'render'; readonly secret: IssuedSecret }

@@ -60,6 +60,7 @@ function stateOf(world: World, plan: Plan, outcome: Outcome): Wait {
     case 'wait':
       return plan;
     case 'claim':
+      return waitFor(Reason.Claiming, 'the object is being claimed, so that its branch can never be left behind');
     case 'createBranch':
       return waitFor(Reason.BranchCreating, 'the branch is being created');
     case 'record':
@@ -88,13 +89,10 @@ function stateOf(world: World, plan: Plan, outcome: Outcome): Wait {
 
 function failure(plan: Plan, error: LakebaseError): Wait {
   const said = trouble(error);
-  if (plan.do === 'createBranch')
-    return {
-      ...said,
-      reason: said.stalled ? said.reason : Reason.BranchCreating,
-      message: `the branch is being created; ${said.message}`,
-      stalled: false,
-    };
+  // Whether a POST landed is for the next look to say, unless nothing will ever come of it.
+  const person = error.code === 'unauthenticated' || error.code === 'denied';
+  if (plan.do === 'createBranch' && !person)
+    return waitFor(Reason.BranchCreating, `the branch was asked for; ${said.message}`);
   if (plan.do === 'deleteBranch')
     return waitFor(Reason.DeletionWaiting, `the branch cannot be deleted yet: ${said.message}`);
   return said;
@@ -259,8 +257,14 @@ function provisioned({ world, state, issued }: Said, set: Set3): void {
   );
 }
 
-function freshness({ world, state, issued, now }: Said, set: Set3): void {
-  if (!issued) return set('CredentialsFresh', 'False', state.reason, state.message);
+function freshness({ world, issued, now }: Said, set: Set3): void {
+  if (!issued)
+    return set(
+      'CredentialsFresh',
+      'False',
+      Reason.TokenMissing,
+      'there is no Secret with a token; the condition Ready says why',
+    );
   const { mint } = world.memory;
   const failing = mint ? `; the last renewal failed: ${trouble(mint.error).message}` : '';
   if (now >= issued.expireTime)

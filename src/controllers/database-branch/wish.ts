@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { BranchClass } from '../../api/v1alpha1/branch-class.ts';
 import type { DatabaseBranch } from '../../api/v1alpha1/database-branch.ts';
 import { formatDuration, parseDuration } from '../../api/duration.ts';
+import { secretKeys } from '../../api/names.ts';
 import { sourceAllowed } from '../../api/pattern.ts';
 import { Reason } from '../../api/v1alpha1/reasons.ts';
 import type { SecretShape } from '../../credentials/secret.ts';
@@ -61,7 +62,8 @@ export function wishOf(object: DatabaseBranch, bclass: BranchClass, clusterID: s
   const { provider, login, sources } = bclass.spec;
   const credentials = spec.credentials;
   const expiration = expirationOf(object, bclass);
-  const source = spec.source?.branch ?? sources.default ?? '';
+  // Once the branch is on record, an edit of the class's default does not make it another's.
+  const source = spec.source?.branch ?? object.status?.branch?.source?.branch ?? sources.default ?? '';
   const shape: SecretShape = {
     database: credentials.database,
     port: provider.port,
@@ -202,7 +204,7 @@ function sizeProblems({ minCU, maxCU, suspendAfterSeconds }: EndpointSize, bclas
 }
 
 function templateProblems(shape: SecretShape): Problem[] {
-  const sample: Record<string, string> = Object.fromEntries(templateKeys.map((key) => [key, 'x']));
+  const sample: Record<string, string> = Object.fromEntries(secretKeys.map((key) => [key, 'x']));
   try {
     for (const text of Object.values(shape.template.data)) fillTemplate(text, sample);
     return [];
@@ -211,21 +213,6 @@ function templateProblems(shape: SecretShape): Problem[] {
     return [{ reason: Reason.TemplateInvalid, message: `spec.credentials.template: ${error.message}` }];
   }
 }
-
-const templateKeys = [
-  'type',
-  'provider',
-  'host',
-  'port',
-  'database',
-  'dbname',
-  'username',
-  'password',
-  'uri',
-  'jdbc-uri',
-  'sslmode',
-  'expires-at',
-];
 
 const number = (value: number | string | undefined): number | undefined =>
   value === undefined ? undefined : Number(value);
