@@ -199,7 +199,7 @@ test('a proxy that refuses', async () => {
 });
 
 test('a name that does not resolve', async () => {
-  expect(await failureOf(clientOf('https://lakebase.invalid').getBranch(branch))).toMatchObject({
+  expect(await failureOf(clientOf(`https://${'x'.repeat(64)}.invalid`).getBranch(branch))).toMatchObject({
     code: 'unreachable',
     details: { unreachable: 'dns' },
   });

@@ -104,7 +104,9 @@ describe('no answer', () => {
   });
 
   test('a name that does not resolve', async () => {
-    expect(await failureOf(transportWith()(get('http://lakebase.invalid'), patience))).toMatchObject({ reason: 'dns' });
+    // A label of more than 63 characters: no resolver is asked for it, so the test needs none.
+    const url = `http://${'x'.repeat(64)}.invalid`;
+    expect(await failureOf(transportWith()(get(url), patience))).toMatchObject({ reason: 'dns' });
   });
 
   test('an abort rejects with its own reason and closes the connection', async () => {
@@ -149,6 +151,16 @@ describe('TLS', () => {
   });
 });
 
+test('a server that does not speak TLS; the message is the same each time', async () => {
+  await using server = await startFaultServer(hello);
+  const transport = transportWith();
+  const url = server.url.replace('http:', 'https:');
+  const errors = [await failureOf(transport(get(url), patience)), await failureOf(transport(get(url), patience))];
+  expect(errors.map(({ reason }) => reason)).toEqual(['tls', 'tls']);
+  expect(errors[0]?.message).toBe(errors[1]?.message);
+  expect(errors[0]?.message).toMatch(/^the other side does not speak TLS with us \([A-Z_]+\)$/);
+});
+
 describe('a proxy', () => {
   const secured = async (): Promise<{ ca: string; server: Awaited<ReturnType<typeof startFaultServer>> }> => {
     const authority = await newAuthority();
@@ -182,6 +194,20 @@ describe('a proxy', () => {
     await using server = await startFaultServer(hello);
     const proxy = { url: `http://127.0.0.1:${await freePort()}` };
     expect(await transportWith({ proxy })(get(server.url), patience)).toMatchObject({ status: 200 });
+  });
+
+  test('may be written without its scheme', async () => {
+    await using proxy = await startConnectProxy();
+    const { ca, server } = await secured();
+    await using _ = server;
+    const url = proxy.url.replace('http://', '');
+    expect(await transportWith({ ca, proxy: { url } })(get(server.url), patience)).toMatchObject({ status: 200 });
+    expect(proxy.tunnels).toHaveLength(1);
+  });
+
+  test('whose address is none is refused at once, unquoted', () => {
+    const attempt = (): unknown => undiciTransport({ proxy: { url: 'http://user:s3same@:::' } });
+    expect(attempt).toThrow(new TypeError('the address of the proxy is not a URL'));
   });
 
   test.each([403, 407, 502])('that refuses with %i is blamed', async (verdict) => {

@@ -98,9 +98,11 @@ function dispatcherFor({ ca, proxy }: NetworkSettings): Dispatcher {
   });
 }
 
-/** The proxy's password travels apart from its address, so that no error can quote it. */
+/** The proxy's password travels apart from its address, and bad addresses are not quoted: no error may hold it. */
 function proxyAddress(url: string): { uri: string; authorization: string | undefined } {
-  const { origin, username, password } = new URL(url);
+  const parsed = URL.parse(url.includes('://') ? url : `http://${url}`);
+  if (!parsed) throw new TypeError('the address of the proxy is not a URL');
+  const { origin, username, password } = parsed;
   if (!username) return { uri: origin, authorization: undefined };
   const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
   return { uri: origin, authorization: `Basic ${Buffer.from(pair).toString('base64')}` };
@@ -129,26 +131,25 @@ const reasons: readonly (readonly [pattern: RegExp, reason: UnreachableCause, wo
   [/^ECONNREFUSED$/, 'refused', 'the connection was refused'],
   [/^(ECONNRESET|EPIPE|UND_ERR_SOCKET)$/, 'reset', 'the connection was closed before the answer was complete'],
   [/^(ETIMEDOUT|UND_ERR_\w+_TIMEOUT)$/, 'timeout', 'no answer in time'],
-  [
-    /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|EPROTO$)/,
-    'tls',
-    'the TLS certificate is not accepted',
-  ],
+  [/^(ERR_SSL_|EPROTO$)/, 'tls', 'the other side does not speak TLS with us'],
   [/^(UND_ERR_PRX_|UND_ERR_ABORTED$)/, 'proxy', 'the proxy does not let the connection through'],
   [/^UND_ERR_RES_EXCEEDED_MAX_SIZE$/, 'other', 'the answer is longer than 10 MiB'],
 ];
 
-// Only code, TLS reason and the proxy's status are taken over: they hold no address that changes and no credential.
+const certificateCode = /^(ERR_TLS_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_)/;
+
+// Messages end up in statuses: they hold no credential, and nothing that differs from one try to the next. Of the
+// network stack's own messages only those about certificates are like that.
 function transportError(error: unknown): TransportError {
   if (error instanceof TransportError) return error;
   const { code, message } =
     error instanceof Error ? { code: codeOf(error), message: error.message } : { code: '', message: '' };
+  if (certificateCode.test(code)) return new TransportError('tls', `the TLS certificate is not accepted: ${message}`);
   const [, reason, words] =
     reasons.find(([pattern]) => pattern.test(code)) ?? ([undefined, 'other', 'the request failed'] as const);
-  if (reason === 'tls') return new TransportError(reason, `${words}: ${message}`);
-  const status = /^Proxy response \((\d{3})\)/.exec(message)?.[1];
-  if (status) return new TransportError('proxy', `${words} (HTTP ${status})`);
-  return new TransportError(reason, code ? `${words} (${code})` : words);
+  const proxyStatus = /^Proxy response \((\d{3})\)/.exec(message)?.[1];
+  const detail = proxyStatus ? `HTTP ${proxyStatus}` : code;
+  return new TransportError(reason, detail ? `${words} (${detail})` : words);
 }
 
 const codeOf = (error: Error): string => ('code' in error ? String(error.code) : '');
