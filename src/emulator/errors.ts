@@ -9,12 +9,6 @@ export interface ErrorRow {
   readonly message: string;
 }
 
-const managed = {
-  reason: 'RESOURCE_CONFLICT',
-  domain: 'databricks.com',
-  metadata: { declarative_context: 'MANAGED_BY_PARENT' },
-} as const;
-
 export const errorTable = {
   malformed: { status: 400, code: 'MALFORMED_REQUEST', message: 'Could not parse request object: {problem}' },
   invalidField: {
@@ -271,23 +265,27 @@ export function answerTo(
 ): { status: number; body: ErrorBody } {
   const usual: ErrorRow = errorTable[refusal.row];
   const variant = variants[refusal.row];
-  const row: ErrorRow = {
-    status: variant?.status ?? usual.status,
-    code: variant?.code ?? usual.code,
-    message: variant?.message ?? usual.message,
-  };
-  const requestInfo = { '@type': 'type.googleapis.com/google.rpc.RequestInfo', request_id: traceId, serving_data: '' };
-  const errorInfo = { '@type': 'type.googleapis.com/google.rpc.ErrorInfo', ...managed };
-  const message = fill(row.message, refusal.values);
+  const message = fill(variant?.message ?? usual.message, refusal.values);
   return {
-    status: row.status,
+    status: variant?.status ?? usual.status,
     body: {
-      error_code: row.code,
+      error_code: variant?.code ?? usual.code,
       message: untraced.has(refusal.row) ? message : `${message} [TraceId: ${traceId}]`,
-      details: managedByParent.has(refusal.row) ? [errorInfo, requestInfo] : [requestInfo],
+      details: managedByParent.has(refusal.row) ? managedDetails(traceId) : [],
     },
   };
 }
+
+/** As they were seen. Elsewhere there are none: the JavaScript SDK gives up on details without metadata. */
+const managedDetails = (traceId: string): unknown[] => [
+  {
+    '@type': 'type.googleapis.com/google.rpc.ErrorInfo',
+    reason: 'RESOURCE_CONFLICT',
+    domain: 'databricks.com',
+    metadata: { declarative_context: 'MANAGED_BY_PARENT' },
+  },
+  { '@type': 'type.googleapis.com/google.rpc.RequestInfo', request_id: traceId, serving_data: '' },
+];
 
 function fill(template: string, values: Readonly<Record<string, string | number>>): string {
   return template.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));

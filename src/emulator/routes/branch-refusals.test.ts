@@ -197,3 +197,46 @@ test.each<RefusalRow>([
   await given[there](bench);
   expect(await refusalOf(bench, request, body)).toBe(refusal);
 });
+
+test('what belongs to its parent says so in the details, everything else has none', async () => {
+  const { send } = await aBench();
+  const { body } = await send('DELETE', `${branches}/production`);
+  expect(body['details']).toEqual([
+    {
+      '@type': 'type.googleapis.com/google.rpc.ErrorInfo',
+      reason: 'RESOURCE_CONFLICT',
+      domain: 'databricks.com',
+      metadata: { declarative_context: 'MANAGED_BY_PARENT' },
+    },
+    {
+      '@type': 'type.googleapis.com/google.rpc.RequestInfo',
+      request_id: expect.stringMatching(/^[0-9a-f]{32}$/) as string,
+      serving_data: '',
+    },
+  ]);
+  expect((await send('GET', `${branches}/nope`)).body['details']).toEqual([]);
+});
+
+test('every refusal can be given another status, code and text', async () => {
+  const bench = await aBench();
+  await given.dev(bench);
+  const variant = { status: 409, code: 'ALREADY_EXISTS', message: 'branch with such id already exists' };
+  bench.emulator.faults.set({ variants: { branchExists: variant } });
+  expect(await refusalOf(bench, `POST ${branches}?branch_id=dev`, aBranch)).toBe(
+    '409 ALREADY_EXISTS branch with such id already exists',
+  );
+});
+
+test.each([
+  ['no JSON', '{', 'Could not parse request object: the body is not JSON'],
+  ['a list', '[]', 'Could not parse request object: the body is not a JSON object'],
+])('a body that is %s', async (_, body, message) => {
+  const { emulator } = await aBench({
+    settings: { principals: [{ kind: 'USER', name: 'a@example.com', secret: 'dapi1' }] },
+  });
+  const headers = { Authorization: 'Bearer dapi1' };
+  const answer = await emulator.handle({ method: 'POST', url: '/api/2.0/postgres/credentials', headers, body });
+  expect(answer.status).toBe(400);
+  expect(JSON.parse(answer.body)).toMatchObject({ error_code: 'MALFORMED_REQUEST' });
+  expect(answer.body).toContain(message);
+});
