@@ -94,3 +94,11 @@ test('subscribers hear each change once the cache has it, and one that throws hi
   expect(errors).toEqual([bug, bug, bug]);
   stop();
 });
+
+test('nobody waits for the first state after giving up', async () => {
+  const { cache } = setup();
+  const abort = new AbortController();
+  const waiting = cache.whenSynced(abort.signal);
+  abort.abort(new Error('SIGTERM'));
+  await expect(waiting).rejects.toThrow('SIGTERM');
+});

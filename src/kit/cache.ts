@@ -1,5 +1,6 @@
 // A read-only view of all objects of one kind, with indexes. Fed by reflectors: one for the whole cluster, or one for each
 // namespace of a namespaced install. May lag behind the API server; whoever must be sure asks the server.
+import { orAbort } from './deadline.ts';
 import { keyOf, type KubeObject } from './kube.ts';
 import { Reflector, type Change, type ChangeHandler, type ReflectorOptions } from './reflector.ts';
 
@@ -37,8 +38,10 @@ export class Cache<T extends KubeObject> {
     return this.#reflectors.every(({ synced }) => synced);
   }
 
-  async whenSynced(): Promise<void> {
-    await Promise.all(this.#reflectors.map(({ whenSynced }) => whenSynced));
+  /** Resolves when `synced` turns true; rejects with the signal's reason if it aborts first. */
+  async whenSynced(signal?: AbortSignal): Promise<void> {
+    const all = Promise.all(this.#reflectors.map(({ whenSynced }) => whenSynced));
+    await (signal ? orAbort(all, signal) : all);
   }
 
   /** Monotonic instant at which every part had heard of the server; undefined if one never has. */

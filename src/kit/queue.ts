@@ -93,7 +93,7 @@ export class WorkQueue {
     if (!this.#closed) this.#failures.set(key, failures);
     const { baseBackoffMs = 20, maxBackoffMs = 300_000 } = this.#options;
     const plainMs = Math.min(maxBackoffMs, baseBackoffMs * 2 ** Math.min(failures - 1, 30));
-    const waitMs = plainMs * (0.8 + 0.4 * shareOf(`${key}/${failures}`));
+    const waitMs = Math.round(plainMs * (0.8 + 0.4 * shareOf(`${key}/${failures}`)));
     this.addAfter(key, waitMs);
     return waitMs;
   }
