@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { ordinaryBehaviour } from './faults.ts';
 import { BadSetting, flags, helpText, readSettings, variableOf } from './flags.ts';
 
 const problem = (args: string[], env: Record<string, string> = {}): string => {
@@ -122,6 +125,14 @@ test('a bad variable is named as well', () => {
 
 test('no complaint repeats a secret', () => {
   expect(problem(['--user', 'dapi-secret'])).not.toContain('dapi-secret');
+});
+
+test('the manual names every setting, every behaviour and every kind of trouble', () => {
+  const manual = readFileSync(join(import.meta.dirname, '../../docs/emulator.md'), 'utf8');
+  const settings = Object.keys(flags).map((name) => `\`--${name}\``);
+  const behaviours = Object.keys(ordinaryBehaviour).map((name) => `| \`${name}\``);
+  const troubles = ['answer', 'failAfter', 'loseAnswer', 'loseRequest', 'delay'].map((kind) => `| \`${kind}\``);
+  for (const words of [...settings, ...behaviours, ...troubles]) expect(manual).toContain(words);
 });
 
 test('the help names every setting', () => {
