@@ -1,0 +1,41 @@
+// What `kubectl apply -f crds -f deploy/rbac.yaml` does, and its undoing in a cluster that is not ours.
+import { join } from 'node:path';
+import { branchClassResource, databaseBranchResource } from '../../src/api/names.ts';
+import { SetupError } from '../../scripts/long-step.mjs';
+import { runKubectl } from './kubectl.ts';
+import type { Cluster } from './cluster.ts';
+
+const root = join(import.meta.dirname, '../..');
+const crds = join(root, 'crds');
+const rbac = join(root, 'deploy/rbac.yaml');
+const kinds = [databaseBranchResource, branchClassResource].map(({ plural, group }) => `${plural}.${group}`);
+
+export async function install(cluster: Cluster): Promise<void> {
+  await runKubectl(cluster, ['apply', '--server-side', '-f', crds, '-f', rbac]);
+  const names = kinds.map((kind) => `crd/${kind}`);
+  await runKubectl(cluster, ['wait', '--for=condition=Established', '--timeout=60s', ...names]);
+}
+
+/** Throws a sentence if lakebranch is in the cluster already, or one of `namespaces` is. */
+export async function refuseIfInUse(cluster: Cluster, context: string, namespaces: readonly string[]): Promise<void> {
+  const wanted = [...kinds.map((kind) => `crd/${kind}`), ...namespaces.map((name) => `namespace/${name}`)];
+  const found = await runKubectl(cluster, ['get', '--ignore-not-found', '--output=name', ...wanted]);
+  if (found === '') return;
+  throw new SetupError(
+    `CONTEXT=${context}: the cluster already has ${found.split('\n').join(', ')}. It may be used by another installation, ` +
+      'so nothing was changed; use another cluster, or delete these first if nobody needs them.',
+  );
+}
+
+/** While the operator still runs: it is the one that deletes the branches. */
+export async function removeObjects(cluster: Cluster, namespaces: readonly string[]): Promise<void> {
+  const patience = '--timeout=90s';
+  await runKubectl(cluster, ['delete', 'databasebranches', '--all', '--all-namespaces', patience]);
+  await runKubectl(cluster, ['delete', 'branchclasses', '--all', patience]);
+  for (const name of namespaces)
+    await runKubectl(cluster, ['delete', 'namespace', name, '--ignore-not-found', patience]);
+}
+
+export async function uninstall(cluster: Cluster): Promise<void> {
+  await runKubectl(cluster, ['delete', '--ignore-not-found', '--timeout=90s', '-f', crds, '-f', rbac]);
+}

@@ -1,0 +1,42 @@
+// kubectl as a person runs it, against one cluster as its admin.
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import type { Cluster } from './cluster.ts';
+
+export interface KubectlOptions {
+  readonly input?: string;
+}
+
+/** kubectl said no. The message is what it wrote to standard error. */
+export class KubectlError extends Error {
+  override readonly name = 'KubectlError';
+}
+
+/** Resolves with what it printed, trimmed. `cacheDir` keeps what kubectl learns of a server out of the home folder. */
+export function runKubectl(
+  { kubectl, adminKubeconfig }: Pick<Cluster, 'kubectl' | 'adminKubeconfig'>,
+  args: readonly string[],
+  options: KubectlOptions = {},
+): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = execFile(
+      kubectl,
+      args,
+      { env: kubectlEnvironment(adminKubeconfig), maxBuffer: 64 * 1024 * 1024 },
+      (error, stdout, stderr) => {
+        if (!error) return resolve(stdout.trim());
+        reject(new KubectlError(`kubectl ${args.slice(0, 3).join(' ')}: ${stderr.trim() || error.message}`));
+      },
+    );
+    // kubectl may refuse before it has read all of its input.
+    child.stdin?.on('error', () => undefined);
+    child.stdin?.end(options.input ?? '');
+  });
+}
+
+/** Whatever KUBECONFIG the caller has must not decide which cluster is written to. */
+export const kubectlEnvironment = (kubeconfig: string): NodeJS.ProcessEnv => ({
+  ...process.env,
+  KUBECONFIG: kubeconfig,
+  KUBECACHEDIR: join(kubeconfig, '..', 'kubectl-cache'),
+});
