@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { PassThrough } from 'node:stream';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import * as messages from './messages.ts';
 import { HungUp, readBytes, readMessage, readStart } from './read.ts';
@@ -65,12 +66,13 @@ test('reading takes what it needs and leaves the rest, however the bytes are cut
   await fc.assert(
     fc.asyncProperty(fc.array(fc.integer({ min: 1, max: 9 }), { maxLength: 20 }), async (cuts) => {
       const stream = new PassThrough();
+      const reading = readMessage(stream, 100);
       let rest = Buffer.concat([messages.encodeMessage('p', Buffer.from('secret\0')), Buffer.from('the rest')]);
       for (const cut of cuts) {
         stream.write(rest.subarray(0, cut));
         rest = rest.subarray(cut);
+        await nextTurn();
       }
-      const reading = readMessage(stream, 100);
       stream.end(rest);
       expect(await reading).toEqual({ type: 'p', body: Buffer.from('secret\0') });
       expect((await readBytes(stream, 8)).toString()).toBe('the rest');
@@ -78,6 +80,15 @@ test('reading takes what it needs and leaves the rest, however the bytes are cut
     }),
     { numRuns: 50 },
   );
+});
+
+test('whoever hangs up in the middle of a packet is noticed', async () => {
+  const stream = new PassThrough();
+  const reading = readStart(stream);
+  stream.write(Buffer.from([0, 0, 0]));
+  await nextTurn();
+  stream.end();
+  await expect(reading).rejects.toThrow(HungUp);
 });
 
 test.each([

@@ -12,13 +12,16 @@ const longestStartPacket = 10_000;
 
 /** Resolves with exactly `length` bytes, which may be 0. Rejects with `HungUp` when the stream ends before. */
 export async function readBytes(stream: Readable, length: number): Promise<Buffer> {
-  if (length === 0) return Buffer.alloc(0);
-  for (;;) {
-    const bytes = stream.read(length) as Buffer | null;
-    if (bytes?.length === length) return bytes;
-    if (bytes !== null || stream.readableEnded || stream.destroyed) throw new HungUp('the connection was closed');
-    await moreToRead(stream);
+  let taken = Buffer.alloc(0);
+  while (taken.length < length) {
+    // All there is: what stays in the stream would be announced again at once, and without end.
+    const chunk = stream.read() as Buffer | null;
+    if (chunk) taken = Buffer.concat([taken, chunk]);
+    else if (stream.readableEnded || stream.destroyed) throw new HungUp('the connection was closed');
+    else await moreToRead(stream);
   }
+  if (taken.length > length) stream.unshift(taken.subarray(length));
+  return taken.subarray(0, length);
 }
 
 /** The packet at the start of a connection, or `direct TLS` if the client begins with a handshake instead. */
