@@ -64,5 +64,5 @@ function failureOf(error: unknown): { kind: 'roleMissing' | 'refused' | 'noPath'
   if (noPathCodes.has(code) || /timeout expired|certificate|self-signed/i.test(message))
     return { kind: 'noPath', message: code ? `${code}: ${message}` : message };
   // 28000 is also what a gate in front of the database says; only the database itself names the role.
-  return { kind: /^role "/.test(message) ? 'roleMissing' : 'refused', message };
+  return { kind: message.startsWith('role "') ? 'roleMissing' : 'refused', message };
 }

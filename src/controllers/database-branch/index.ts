@@ -1,4 +1,5 @@
 // Which objects wake which keys, and the parts of the loop put together.
+import { isDeepStrictEqual } from 'node:util';
 import { databaseBranchResource } from '../../api/names.ts';
 import type { BranchClass } from '../../api/v1alpha1/branch-class.ts';
 import type { DatabaseBranch } from '../../api/v1alpha1/database-branch.ts';
@@ -90,11 +91,28 @@ export function wakeDatabaseBranches(
   { objects, classes }: Pick<DatabaseBranchDeps, 'objects' | 'classes'>,
   queue: WorkQueue,
 ): void {
-  objects.subscribe((_change, object) => queue.add(keyOf(object.metadata), objects.synced ? 'high' : 'low'));
+  objects.subscribe((change, object, old) => {
+    if (change === 'update' && old !== undefined && !asksForMore(object, old)) return;
+    queue.add(keyOf(object.metadata), objects.synced ? 'high' : 'low');
+  });
   classes.subscribe((change, bclass, old) => {
     if (change === 'update' && old !== undefined && !matters(bclass, old)) return;
     for (const object of objects.byIndex('class', bclass.metadata.name)) queue.add(keyOf(object.metadata), 'low');
   });
+}
+
+/**
+ * A change of status wakes nobody: it was written by us, or by another process that believes to lead, and two that
+ * wake each other never rest. A status that somebody wiped is written again at the next pass.
+ */
+function asksForMore({ metadata }: DatabaseBranch, { metadata: old }: DatabaseBranch): boolean {
+  const asked = ({ generation, deletionTimestamp, annotations, finalizers }: DatabaseBranch['metadata']): unknown[] => [
+    generation,
+    deletionTimestamp,
+    annotations,
+    finalizers,
+  ];
+  return !isDeepStrictEqual(asked(metadata), asked(old));
 }
 
 /** A class that only repeats its status wakes nobody. */
