@@ -1,0 +1,63 @@
+// `make demo`: the main job from end to end on real parts, for someone who has never seen the project.
+import { join } from 'node:path';
+import { findOrBuildBinaries } from '../test/control-plane/binaries.ts';
+import { startStack, type Stack } from '../test/stack/stack.ts';
+import { createScreen, type Screen } from './demo/screen.ts';
+import { fillSamples, preview } from './demo/samples.ts';
+import { farewell } from './demo/farewell.ts';
+import { showStory } from './demo/story.ts';
+import { runMain, SetupError } from './long-step.mjs';
+
+const context = process.env['CONTEXT'] || undefined;
+const keep = Boolean(process.env['KEEP']);
+const logs = join(import.meta.dirname, '../.lakebranch/demo-logs');
+
+const partWords: Readonly<Record<string, string>> = {
+  'control plane': context === undefined ? 'etcd, kube-apiserver, kube-controller-manager' : `your cluster, ${context}`,
+  'CRDs and RBAC': 'kubectl apply -f crds -f deploy/rbac.yaml',
+  emulator: 'the local Lakebase, with real PostgreSQL behind it',
+  operator: 'lakebranch, with the rights of deploy/rbac.yaml and no others',
+};
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+await runMain(async () => {
+  // Before the clock starts: it may take minutes the first time, and shows its own progress.
+  if (context === undefined) await findOrBuildBinaries();
+  const screen = createScreen(process.stdout);
+  process.stdout.write('lakebranch: a preview gets its own copy of production, and loses it when it ends.\n');
+  const stack = await start(screen);
+  try {
+    await interruptible(showStory(screen, stack, await fillSamples(stack), { keep }));
+    if (keep) return await farewell(screen, stack, context);
+    await stack.stop();
+    process.stdout.write(`\nDone in ${screen.seconds().toFixed(0)} s. Nothing is left running.\n`);
+  } catch (error) {
+    await stack.saveLogs(logs).catch(() => undefined);
+    await stack.stop();
+    throw new SetupError(`The demo failed: ${messageOf(error)} (logs: ${logs})`);
+  }
+});
+
+async function start(screen: Screen): Promise<Stack> {
+  screen.chapter('Start');
+  try {
+    return await startStack({
+      ...(context === undefined ? {} : { context }),
+      namespaces: [preview.namespace],
+      onPart: (part) => screen.say(`${part.padEnd(16)}${screen.seconds().toFixed(1)} s   ${partWords[part] ?? ''}`),
+    });
+  } catch (error) {
+    if (error instanceof SetupError) throw error;
+    throw new SetupError(`The demo could not start: ${messageOf(error)}`);
+  }
+}
+
+/** Ctrl-C ends the story like an error does, so that everything is tidied up. */
+function interruptible(story: Promise<void>): Promise<void> {
+  const interrupted = new Promise<never>((_resolve, reject) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const)
+      process.once(signal, () => reject(new Error(`${signal} was received.`)));
+  });
+  return Promise.race([story, interrupted]);
+}

@@ -1,0 +1,162 @@
+// The main job, chapter by chapter.
+import { databaseBranchResource, secretResource } from '../../src/api/names.ts';
+import type { DatabaseBranch } from '../../src/api/v1alpha1/database-branch.ts';
+import type { Secret } from '../../src/credentials/secret.ts';
+import { findCondition } from '../../src/kit/conditions.ts';
+import type { Stack } from '../../test/stack/stack.ts';
+import { until } from '../../test/stack/until.ts';
+import { connect, countEntities, loginOf, refusalOf, withConnection, type Login } from './database.ts';
+import { productionLogin, seedProduction } from './production.ts';
+import { preview } from './samples.ts';
+import type { Screen } from './screen.ts';
+import { watchTable } from './table.ts';
+import { timelineOf, timelineTable } from './timeline.ts';
+
+/** `samples` is the folder of the filled manifests. With `keep` there is a branch again at the end. */
+export async function showStory(
+  screen: Screen,
+  stack: Stack,
+  samples: string,
+  { keep }: { keep: boolean },
+): Promise<void> {
+  const production = await seed(screen, stack);
+  await showApply(screen, stack, samples);
+  await showSecret(screen, stack);
+  await showIsolation(screen, stack, production);
+  await showRotation(screen, stack);
+  await showDeletion(screen, stack);
+  if (!keep) return;
+  await stack.kubectl('apply', '-f', samples);
+  await whenReady(stack);
+}
+
+async function seed(screen: Screen, stack: Stack): Promise<Login> {
+  screen.chapter('A production database');
+  const production = await productionLogin(stack);
+  const bytes = await seedProduction(production);
+  const count = await withConnection(production, countEntities);
+  screen.say(
+    `Branch production of project ${stack.emulator.project}: ${megabytes(bytes)}, shaped like a Backstage catalog,`,
+  );
+  screen.say(`${count} rows in final_entities.`);
+  return production;
+}
+
+const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(0)} MB`;
+
+async function showApply(screen: Screen, stack: Stack, samples: string): Promise<void> {
+  screen.chapter('Apply the samples');
+  screen.say('Address, port, authority and credentials of this run are filled in.');
+  screen.command('kubectl apply -f deploy/samples');
+  const begun = Date.now();
+  const applied = await stack.kubectl('apply', '-f', samples);
+  screen.say(...applied.split('\n'), '');
+  screen.command(`kubectl -n ${preview.namespace} get dbb --watch`);
+  const endTable = watchTable(stack.cluster, ['databasebranches', '-n', preview.namespace], (line) => screen.say(line));
+  await whenReady(stack);
+  await endTable();
+  screen.say('');
+  await showTimeline(screen, stack, begun);
+}
+
+async function showTimeline(screen: Screen, { operator, emulator }: Stack, begun: number): Promise<void> {
+  const journal = await emulator.journal();
+  const moments = timelineOf(await operator.log(), journal, begun);
+  screen.say(...timelineTable(moments, begun), '');
+  const instant = (what: string): number => Date.parse(journal.findLast((entry) => entry.what === what)?.at ?? '');
+  const fork = instant('branch.ready') - instant('branch.create');
+  const all = (moments.at(-1)?.at ?? begun) - (moments[0]?.at ?? begun);
+  screen.say(
+    `From finalizer to Secret: ${seconds(all)}. The emulator’s fork took ${seconds(fork)} of it, all else ${seconds(all - fork)}.`,
+  );
+}
+
+const seconds = (ms: number): string => `${(ms / 1000).toFixed(2)} s`;
+
+async function showSecret(screen: Screen, stack: Stack): Promise<void> {
+  screen.chapter('The Secret');
+  const secret = await secretOf(stack);
+  screen.say(`Secret ${preview.name}, type ${secret.type ?? ''}. Its keys:`);
+  screen.say(...wrapped(Object.keys(secret.data ?? {})), '');
+  const count = await withConnection(loginOf(secret), countEntities);
+  screen.say(`node-postgres logs in with them and nothing else, and finds ${count} rows in final_entities.`);
+}
+
+function wrapped(words: readonly string[]): string[] {
+  const lines = [''];
+  for (const word of words) {
+    const last = lines.at(-1) ?? '';
+    if (last.length + word.length > 70) lines.push(`  ${word}`);
+    else lines[lines.length - 1] = last === '' ? `  ${word}` : `${last}, ${word}`;
+  }
+  return lines;
+}
+
+async function showIsolation(screen: Screen, stack: Stack, production: Login): Promise<void> {
+  screen.chapter('Apart from production');
+  const branch = loginOf(await secretOf(stack));
+  const left = await withConnection(branch, async (client) => {
+    await client.query("DELETE FROM final_entities WHERE entity_id LIKE 'component-%'");
+    return countEntities(client);
+  });
+  const untouched = await withConnection(production, countEntities);
+  screen.say(`Rows are deleted on the branch: ${left} are left there, production still has ${untouched}.`);
+  const refusal = await refusalOf({ ...branch, host: production.host });
+  if (refusal === undefined) throw new Error('production accepted the login of the preview');
+  screen.say(`The preview’s login at production is refused: “${refusal}”`);
+}
+
+async function showRotation(screen: Screen, stack: Stack): Promise<void> {
+  screen.chapter('A new token');
+  const before = await objectOf(stack);
+  const oldSession = await connect(loginOf(await secretOf(stack)));
+  const patch = JSON.stringify({ spec: { credentials: { rotateToken: new Date().toISOString() } } });
+  screen.command(`kubectl -n ${preview.namespace} patch dbb ${preview.name} --type=merge -p '${patch}'`);
+  await stack.kubectl('-n', preview.namespace, 'patch', 'dbb', preview.name, '--type=merge', '-p', patch);
+  const revision = before.status?.credentials?.revision ?? 0;
+  const after = await until('the token was renewed', async () => {
+    const object = await objectOf(stack);
+    return (object.status?.credentials?.revision ?? 0) > revision && object;
+  });
+  for (const [when, { status }] of [
+    ['before', before],
+    ['after', after],
+  ] as const)
+    screen.say(
+      `${when.padEnd(8)}revision ${status?.credentials?.revision}, expires ${status?.credentials?.expireTime}`,
+    );
+  const count = await withConnection(loginOf(await secretOf(stack)), countEntities);
+  await countEntities(oldSession);
+  await oldSession.end();
+  screen.say(`The new token logs in (${count} rows); the session of the old one goes on undisturbed.`);
+}
+
+async function showDeletion(screen: Screen, stack: Stack): Promise<void> {
+  screen.chapter('The preview ends');
+  screen.command(`kubectl delete namespace ${preview.namespace}`);
+  const begun = performance.now();
+  await stack.kubectl('delete', 'namespace', preview.namespace);
+  const took = performance.now() - begun;
+  const left = (await stack.emulator.branches()).filter(({ state }) => state !== 'DELETED').map(({ id }) => id);
+  if (left.length !== 1) throw new Error(`branches are left: ${left.join(', ')}`);
+  screen.say(
+    `After ${seconds(took)} the namespace is gone, and so is the branch. What the project still has: ${left.join(', ')}.`,
+  );
+}
+
+const objectOf = ({ kube }: Stack): Promise<DatabaseBranch> =>
+  kube.get<DatabaseBranch>(databaseBranchResource, preview);
+const secretOf = ({ kube }: Stack): Promise<Secret> => kube.get<Secret>(secretResource, preview);
+
+function whenReady(stack: Stack): Promise<DatabaseBranch> {
+  let last: DatabaseBranch | undefined;
+  const ready = (object: DatabaseBranch) => findCondition(object.status?.conditions ?? [], 'Ready');
+  return until(
+    'the DatabaseBranch is Ready',
+    async () => {
+      last = await objectOf(stack);
+      return ready(last)?.status === 'True' && last;
+    },
+    { deadlineMs: 60_000, describe: () => (last ? (ready(last)?.message ?? '') : '') },
+  );
+}
