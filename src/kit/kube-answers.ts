@@ -31,6 +31,17 @@ export function retryAfterOf(status: KubeStatus, headers: IncomingHttpHeaders, n
   return Number.isNaN(instant) ? undefined : Math.max(0, instant - now.getTime());
 }
 
+/**
+ * A PATCH that names another uid is refused as 422, because the uid would change; a PUT as 409. Both mean that the object
+ * is not the one that was seen, so both are a Conflict.
+ */
+export function withUidConflict(error: unknown): unknown {
+  if (!(error instanceof KubeError) || error.code !== 422) return error;
+  if (!error.status.details?.causes?.some(({ field }) => field === 'metadata.uid')) return error;
+  const status = { ...error.status, code: 409, reason: 'Conflict', message: 'the object has another uid' };
+  return new KubeError('PATCH', 409, status);
+}
+
 /** The items of core lists come without apiVersion and kind, although everything that refers to them needs both. */
 export function named<T extends KubeObject>(type: ResourceType, object: T): T {
   return { ...object, apiVersion: apiVersionOf(type), kind: type.kind };

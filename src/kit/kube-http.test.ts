@@ -9,7 +9,7 @@ import {
 } from '../../test/fakes/fault-server.ts';
 import { failureOf, kubeFor } from '../../test/fakes/http-kube.ts';
 import { ManualClock } from './clock.ts';
-import { isGone, KubeError, KubeUnreachable, type KubeObject, type ResourceType } from './kube.ts';
+import { isConflict, isGone, KubeError, KubeUnreachable, type KubeObject, type ResourceType } from './kube.ts';
 import { pathOf } from './kube-http.ts';
 
 const secrets: ResourceType = { group: '', version: 'v1', plural: 'secrets', kind: 'Secret', namespaced: true };
@@ -78,6 +78,17 @@ test('list items get the apiVersion and kind that the server leaves out', async 
     items: [{ apiVersion: 'v1', kind: 'Secret', metadata: key }],
   });
   expect(server.requests[0]?.query.toString()).toBe('labelSelector=a%3Db&limit=5');
+  await kube.close();
+});
+
+test('a patch that names another uid is a conflict, and any other invalid patch is not', async () => {
+  const status = { kind: 'Status', code: 422, reason: 'Invalid', details: { causes: [{ field: 'metadata.uid' }] } };
+  await using server = await startFaultServer(json(status, 422));
+  const { kube } = kubeFor(server);
+  expect(isConflict(await failureOf(kube.mergePatch(widgets, key, {})))).toBe(true);
+  expect(isConflict(await failureOf(kube.apply(widgets, { metadata: key }, { fieldManager: 'me' })))).toBe(true);
+  server.otherwise = refuse(422, 'Invalid');
+  expect(await failureOf(kube.mergePatch(widgets, key, {}))).toMatchObject({ code: 422 });
   await kube.close();
 });
 

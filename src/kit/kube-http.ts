@@ -16,7 +16,7 @@ import {
   type WatchEvent,
   type WatchOptions,
 } from './kube.ts';
-import { linesOf, named, watchEvent } from './kube-answers.ts';
+import { linesOf, named, watchEvent, withUidConflict } from './kube-answers.ts';
 import { KubeTransport, type KubeRequest, type TransportOptions } from './kube-transport.ts';
 
 const segment = encodeURIComponent;
@@ -80,7 +80,7 @@ export class HttpKube implements Kube {
       contentType: 'application/apply-patch+yaml',
       body: named(type, object),
     } as const;
-    return this.#object(type, request, options);
+    return this.#patch(type, request, options);
   }
 
   mergePatch<T extends KubeObject>(
@@ -90,7 +90,7 @@ export class HttpKube implements Kube {
     options: PatchOptions = {},
   ): Promise<T> {
     const path = pathOf(type, key, options.subresource);
-    return this.#object(type, { method: 'PATCH', path, contentType: 'application/merge-patch+json', body }, options);
+    return this.#patch(type, { method: 'PATCH', path, contentType: 'application/merge-patch+json', body }, options);
   }
 
   async remove(
@@ -125,6 +125,14 @@ export class HttpKube implements Kube {
 
   close(): Promise<void> {
     return this.#transport.close();
+  }
+
+  async #patch<T extends KubeObject>(type: ResourceType, request: KubeRequest, options: CallOptions): Promise<T> {
+    try {
+      return await this.#object<T>(type, request, options);
+    } catch (error) {
+      throw withUidConflict(error);
+    }
   }
 
   async #object<T extends KubeObject>(type: ResourceType, request: KubeRequest, options: CallOptions): Promise<T> {

@@ -127,7 +127,8 @@ export interface Kube {
   replace<T extends KubeObject>(type: ResourceType, object: T, options?: PatchOptions): Promise<T>;
   /**
    * Server-side apply. With metadata.uid the object must exist under that uid (409 otherwise); without, apply may
-   * create it. With metadata.resourceVersion a stale version is refused with 409 Conflict.
+   * create it. With metadata.resourceVersion a stale version is refused with 409 Conflict, but an absent object is still
+   * created: only the uid prevents that. On `status` the uid is not looked at.
    */
   apply<T extends KubeObject>(type: ResourceType, object: T, options: ApplyOptions): Promise<T>;
   /** JSON merge patch. A metadata.resourceVersion in the body makes it conditional. */

@@ -1,5 +1,6 @@
 // The Kube port in memory: resourceVersion conflicts, server-side apply, finalizers, status apart from spec, garbage
 // collection, terminating namespaces and watches. Deterministic: nothing waits but on promises and the given clock.
+// What is not of the port is how a test sees and shapes the world: synchronous, and past all faults.
 import type { Clock } from '../../src/kit/clock.ts';
 import {
   keyOf,
@@ -30,8 +31,10 @@ import {
   merged,
   mergePatched,
   namespaces,
+  namespaceTerminating,
   notFound,
   onlySubresource,
+  patchPreconditions,
   sameKind,
   withDecodedSecret,
 } from './memory-objects.ts';
@@ -88,8 +91,6 @@ export class MemoryKube implements Kube {
       for (const watch of this.#watches) if (sameKind(watch.type, version.type)) watch.offer(version);
     };
   }
-
-  // The world as a test sees and shapes it: synchronous, past all faults.
 
   /** Adds a fault that strikes before a call takes effect; the returned function removes it. */
   failBefore(fault: Fault): () => void {
@@ -171,8 +172,6 @@ export class MemoryKube implements Kube {
     for (const watch of this.#watches) watch.end(error);
   }
 
-  // The port.
-
   get<T extends KubeObject>(type: ResourceType, key: ObjectKey, options: CallOptions = {}): Promise<T> {
     return this.#call({ verb: 'get', type, key: keyOf(key) }, options, () => this.#existing(type, key).object as T);
   }
@@ -204,6 +203,8 @@ export class MemoryKube implements Kube {
       if (this.#store.find(type, object.metadata)) {
         throw failure(409, 'AlreadyExists', `${type.plural} "${object.metadata.name}" already exists`);
       }
+      if (object.metadata.resourceVersion)
+        throw failure(500, '', 'resourceVersion should not be set on objects to be created');
       return this.#insert(type, json(object), 'update') as T;
     });
   }
@@ -246,7 +247,7 @@ export class MemoryKube implements Kube {
     const call = { verb: 'mergePatch', type, key: keyOf(key), body: json(body), ...onlySubresource(options) } as const;
     return this.#call(call, options, () => {
       const stored = this.#existing(type, key);
-      checkPreconditions(stored, (body as Partial<KubeObject>).metadata ?? {});
+      checkPreconditions(stored, patchPreconditions((body as Partial<KubeObject>).metadata ?? {}, options));
       const patched = mergePatched(stored.object, json(body)) as KubeObject;
       return this.#write(stored, merged(stored, patched, options), 'update') as T;
     });
@@ -319,10 +320,7 @@ export class MemoryKube implements Kube {
   #checkNamespace(type: ResourceType, { metadata }: KubeObject): void {
     if (!type.namespaced) return;
     const namespace = this.#existing(namespaces, { name: metadata.namespace ?? '' }).object;
-    if (!namespace.metadata.deletionTimestamp) return;
-    const message = `namespace ${namespace.metadata.name} is being terminated`;
-    const full = `${type.plural} "${metadata.name}" is forbidden: unable to create new content in ${message}`;
-    throw failure(403, 'Forbidden', full, [{ reason: 'NamespaceTerminating', message }]);
+    if (namespace.metadata.deletionTimestamp) throw namespaceTerminating(type, metadata);
   }
 
   #write(stored: Stored, next: KubeObject, manager: string): KubeObject {
@@ -336,12 +334,10 @@ export class MemoryKube implements Kube {
     const stored = this.#store.find(type, object.metadata);
     if (!stored) {
       if (options.subresource) throw notFound(type, object.metadata.name);
-      const { uid, resourceVersion } = object.metadata;
-      if (uid ?? resourceVersion)
-        throw conflict(type, object.metadata.name, 'uid mismatch: no existing object was found');
+      if (object.metadata.uid) throw conflict(type, object.metadata.name, 'uid mismatch: no existing object was found');
       return this.#insert(type, object, managerOf(options));
     }
-    checkPreconditions(stored, object.metadata);
+    checkPreconditions(stored, patchPreconditions(object.metadata, options));
     const { next, ownership } = appliedOnto(stored, object, options);
     return this.#store.update(stored, next, ownership);
   }

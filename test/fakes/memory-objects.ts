@@ -3,6 +3,7 @@ import {
   KubeError,
   type ApplyOptions,
   type KubeObject,
+  type ObjectKey,
   type PatchOptions,
   type Preconditions,
   type ResourceType,
@@ -90,6 +91,12 @@ export function appliedOnto(
   return { next: json(next) as KubeObject, ownership };
 }
 
+export function namespaceTerminating(type: ResourceType, { name, namespace }: ObjectKey): KubeError {
+  const message = `namespace ${namespace} is being terminated`;
+  const full = `${type.plural} "${name}" is forbidden: unable to create new content in ${message}`;
+  return failure(403, 'Forbidden', full, [{ reason: 'NamespaceTerminating', message }]);
+}
+
 /** 409 Conflict for another uid, or a version that is not the present one. */
 export function checkPreconditions(stored: { type: ResourceType; object: KubeObject }, wanted: Preconditions): void {
   const { metadata } = stored.object;
@@ -105,6 +112,12 @@ export function checkPreconditions(stored: { type: ResourceType; object: KubeObj
       'the object has been modified; please apply your changes to the latest version',
     );
   }
+}
+
+/** What a PATCH makes conditional; on `status` the API server does not look at the uid. */
+export function patchPreconditions(metadata: Preconditions, { subresource }: PatchOptions): Preconditions {
+  const { uid: _uid, ...withoutUid } = metadata;
+  return subresource ? withoutUid : metadata;
 }
 
 /** RFC 7386. */
