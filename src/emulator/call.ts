@@ -82,7 +82,7 @@ export function findBranch(call: Call, project: ProjectRecord, id: string): Bran
   return branch;
 }
 
-export const isHidden = (workspace: Workspace, branch: BranchRecord): boolean =>
+const isHidden = (workspace: Workspace, branch: BranchRecord): boolean =>
   workspace.now() < branch.createdAt + workspace.faults.behaviour.notFoundAfterCreateMs;
 
 export function endpointOf(call: Call, branch: BranchRecord): EndpointRecord {

@@ -127,7 +127,6 @@ class LiveWorkspace implements Workspace {
 
   changed(): void {
     this.saver.changed();
-    this.lifecycle.rearm();
   }
 
   nextSequence(): number {

@@ -5,7 +5,7 @@ import { sleep } from '../kit/clock.ts';
 import { unreachable } from '../kit/result.ts';
 import { Refusal } from './errors.ts';
 import { newPassword } from './random.ts';
-import { dueBy, nextSweep, type Due } from './sweep.ts';
+import { dueBy, earliestDue, sweepTime, type Due } from './sweep.ts';
 import {
   branchName,
   entry,
@@ -13,6 +13,7 @@ import {
   projectName,
   type BranchRecord,
   type EndpointRecord,
+  type Instant,
   type ProjectRecord,
   type RoleRecord,
 } from './state.ts';
@@ -34,13 +35,15 @@ export const postgresRoleOf = (role: RoleRecord): PostgresRole => ({
 export class Lifecycle {
   readonly #workspace: Workspace;
   readonly #stop = new AbortController();
-  /** Ends the wait in INIT of a branch that is deleted meanwhile. */
+  /** Ends the wait in INIT of a branch that is deleted meanwhile, or of all at the end. */
   readonly #provisioning = new Map<string, AbortController>();
   /** The last step on the data of each branch. */
   readonly #tails = new Map<string, Promise<void>>();
   /** What sweeps have begun and not yet finished. */
   readonly #sweeping = new Set<Promise<void>>();
   #cancelSweep: () => void = () => {};
+  /** The earliest instant at which anything is due, as far as known. */
+  #expected: Instant = Infinity;
 
   constructor(workspace: Workspace) {
     this.#workspace = workspace;
@@ -120,8 +123,8 @@ export class Lifecycle {
 
   /** A fork has the roles and databases of its source as they are at that moment. */
   #inherit(branch: BranchRecord, project: ProjectRecord): void {
-    const source = Object.values(project.branches).find(({ uid }) => uid === branch.source?.uid);
-    if (!source || !branch.source) return;
+    const source = branch.source && entry(project.branches, branch.source.id);
+    if (!branch.source || source?.uid !== branch.source.uid) return;
     branch.source.time = this.#workspace.now();
     branch.roles = structuredClone(source.roles);
     branch.databases = structuredClone(source.databases);
@@ -166,6 +169,7 @@ export class Lifecycle {
     delete project.branches[branch.id];
     // Also when purged: its data has to be found again if this process is killed now.
     project.deletedBranches.push(branch);
+    this.expectAt(Math.min(branch.purgeAt, now + settings.keepDeletedSeconds * 1000));
     this.#workspace.changed();
   }
 
@@ -197,6 +201,7 @@ export class Lifecycle {
     const now = this.#workspace.now();
     project.deletedAt = now;
     project.purgeAt = now + this.#workspace.settings.rememberDeletedSeconds * 1000;
+    this.expectAt(project.purgeAt);
     this.#workspace.changed();
     for (const branch of Object.values(project.branches).filter((each) => !isRoot(each))) {
       await this.remove(project, branch, { purge, afterMs: 0 });
@@ -226,14 +231,24 @@ export class Lifecycle {
     this.#workspace.changed();
   }
 
-  /** Sets the timer of the next sweep: after every change, and when the clock of the provider was moved. */
+  /** To be called when something will be due at `instant`: the sweep comes no later than that asks for. */
+  expectAt(instant: Instant): void {
+    if (instant < this.#expected) this.#armFor(instant);
+  }
+
+  /** Looks anew when the next sweep is to come: after a sweep, and when the clock of the provider was moved. */
   rearm(): void {
-    const { state, settings, clock } = this.#workspace;
+    const { state, settings } = this.#workspace;
+    this.#armFor(earliestDue(state, settings.keepDeletedSeconds * 1000));
+  }
+
+  #armFor(instant: Instant): void {
+    const { settings, clock } = this.#workspace;
     this.#cancelSweep();
-    if (this.#stop.signal.aborted) return;
+    this.#expected = instant;
+    if (instant === Infinity || this.stopped) return;
     const now = this.#workspace.now();
-    const next = nextSweep(state, settings.keepDeletedSeconds * 1000, settings.sweepIntervalMs, now);
-    if (next !== undefined) this.#cancelSweep = clock.after(next - now, () => this.#sweep());
+    this.#cancelSweep = clock.after(sweepTime(instant, settings.sweepIntervalMs, now) - now, () => this.#sweep());
   }
 
   #sweep(): void {
@@ -318,6 +333,7 @@ export class Lifecycle {
   stop(): void {
     this.#cancelSweep();
     this.#stop.abort();
+    for (const giveUp of this.#provisioning.values()) giveUp.abort();
   }
 }
 

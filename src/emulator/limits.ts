@@ -1,6 +1,6 @@
 // The documented quotas, and the checks that need them. Pure.
 import { Refusal } from './errors.ts';
-import { unarchivedBranches, type ProjectRecord } from './state.ts';
+import type { ProjectRecord } from './state.ts';
 
 export interface Limits {
   readonly unarchivedBranches: number;
@@ -29,14 +29,11 @@ export const suspendSeconds = { least: 60, most: 7 * 24 * 3600 } as const;
 export const historySeconds = { least: 2 * 24 * 3600, most: 35 * 24 * 3600 } as const;
 export const credentialSeconds = { least: 300, most: 3600 } as const;
 
-/** Room for one more branch. */
+/** Room for one more branch. None is ever archived here, so all of them count. */
 export function checkBranchRoom(project: ProjectRecord, limits: Limits): void {
-  if (Object.keys(project.branches).length >= limits.branches) {
-    throw new Refusal('tooManyBranches', { limit: limits.branches });
-  }
-  if (unarchivedBranches(project) >= limits.unarchivedBranches) {
-    throw new Refusal('tooManyUnarchived', { limit: limits.unarchivedBranches });
-  }
+  const count = Object.keys(project.branches).length;
+  if (count >= limits.branches) throw new Refusal('tooManyBranches', { limit: limits.branches });
+  if (count >= limits.unarchivedBranches) throw new Refusal('tooManyUnarchived', { limit: limits.unarchivedBranches });
 }
 
 /** Room for one more protected branch. */

@@ -3,7 +3,8 @@
 
 export type Instant = number;
 
-export type BranchState = 'INIT' | 'READY' | 'ARCHIVED' | 'DELETED';
+/** The service has more; nothing is ever archived, imported or reset here. */
+export type BranchState = 'INIT' | 'READY' | 'DELETED';
 export type EndpointType = 'ENDPOINT_TYPE_READ_WRITE' | 'ENDPOINT_TYPE_READ_ONLY';
 export type AuthMethod = 'LAKEBASE_OAUTH_V1' | 'PG_PASSWORD_SCRAM_SHA_256' | 'NO_LOGIN';
 export type IdentityType = 'USER' | 'SERVICE_PRINCIPAL' | 'GROUP' | 'IDENTITY_TYPE_UNSPECIFIED';
@@ -143,12 +144,7 @@ export const childName = (
   id: string,
 ): string => `${branchName(project, branch)}/${collection}/${id}`;
 
-/** The one that follows from the source's, or the project's: a branch without a source is a root. */
 export const isRoot = (branch: BranchRecord): boolean => branch.source === undefined;
 
 export const childrenOf = (project: ProjectRecord, branch: BranchRecord): BranchRecord[] =>
   Object.values(project.branches).filter((other) => other.source?.uid === branch.uid);
-
-/** A branch that waits in the archive does not count towards the limit of ten. */
-export const unarchivedBranches = (project: ProjectRecord): number =>
-  Object.values(project.branches).filter((branch) => branch.state !== 'ARCHIVED').length;

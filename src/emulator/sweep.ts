@@ -41,17 +41,13 @@ export const dueBy = (state: EmulatorState, keepDeletedMs: number, now: Instant)
     .filter(([at]) => at <= now)
     .map(([, due]) => due);
 
+/** Infinity when nothing will be. */
+export const earliestDue = (state: EmulatorState, keepDeletedMs: number): Instant =>
+  appointments(state, keepDeletedMs).reduce((earliest, [at]) => Math.min(earliest, at), Infinity);
+
 /**
- * The next sweep: the earliest appointment, moved up to a multiple of `intervalMs` after `now`; undefined when there is
- * none. What is overdue and could not be done is thus tried again after one interval.
+ * When the sweep for something due at `instant` runs: at the next multiple of `intervalMs`, and after `now`. What is
+ * overdue and could not be done is thus tried again after one interval.
  */
-export function nextSweep(
-  state: EmulatorState,
-  keepDeletedMs: number,
-  intervalMs: number,
-  now: Instant,
-): Instant | undefined {
-  let earliest = Infinity;
-  for (const [at] of appointments(state, keepDeletedMs)) earliest = Math.min(earliest, at);
-  return earliest === Infinity ? undefined : Math.ceil(Math.max(earliest, now + 1) / intervalMs) * intervalMs;
-}
+export const sweepTime = (instant: Instant, intervalMs: number, now: Instant): Instant =>
+  Math.ceil(Math.max(instant, now + 1) / intervalMs) * intervalMs;

@@ -29,7 +29,7 @@ export interface Workspace {
   readonly log: Log;
   /** The provider's clock: ours plus the skew that a fault may have set. */
   now(): Instant;
-  /** To be called after every change of the state: it is stored, and timers are set anew. */
+  /** To be called after every change of the state: it is stored. */
   changed(): void;
   nextSequence(): number;
 }

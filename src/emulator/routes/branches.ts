@@ -1,18 +1,6 @@
 // Branches: create (fork), read, change of protection and expiration, soft delete, undelete.
 import { z } from 'zod';
-import {
-  branchOf,
-  flag,
-  isHidden,
-  ok,
-  param,
-  parse,
-  projectOf,
-  requiredId,
-  specOf,
-  type Answer,
-  type Call,
-} from '../call.ts';
+import { branchOf, flag, ok, param, parse, projectOf, requiredId, specOf, type Answer, type Call } from '../call.ts';
 import { newBranch } from '../creation.ts';
 import { Refusal } from '../errors.ts';
 import { durationField, timestampField } from '../fields.ts';
@@ -100,6 +88,7 @@ async function startBranch(call: Call, project: ProjectRecord, branch: BranchRec
     run: async () => {
       // In the books before anything is made, so that a killed process leaves nothing that nobody knows of.
       project.branches[branch.id] = branch;
+      if (branch.expiresAt !== undefined) lifecycle.expectAt(branch.expiresAt);
       note(call, 'branch.create', project, branch);
       const ready = provision();
       if (doneBeforeReady) ready.catch((error: unknown) => workspace.log('branch failed', { error: String(error) }));
@@ -156,7 +145,8 @@ function expirationOf(call: Call, input: Change, countedFrom: Instant): { at?: I
 function list(call: Call): Answer {
   const project = projectOf(call, 'CAN_USE');
   const now = call.workspace.now();
-  const live = Object.values(project.branches).filter((branch) => !isHidden(call.workspace, branch));
+  const visibleSince = now - call.workspace.faults.behaviour.notFoundAfterCreateMs;
+  const live = Object.values(project.branches).filter(({ createdAt }) => createdAt <= visibleSince);
   const deleted = flag(call, 'show_deleted')
     ? project.deletedBranches.filter(({ purgeAt }) => purgeAt === undefined || purgeAt > now)
     : [];
@@ -195,6 +185,7 @@ async function changeBranch(call: Call, project: ProjectRecord, branch: BranchRe
     exclusive: false,
     run: async () => {
       Object.assign(branch, { expiresAt, isProtected, updatedAt: workspace.now() });
+      if (expiresAt !== undefined) workspace.lifecycle.expectAt(expiresAt);
       note(call, 'branch.update', project, branch);
       await workspace.lifecycle.pause(workspace.faults.behaviour.operationMs);
       return branchView(project, branch);
