@@ -15,14 +15,17 @@ export interface RunFolder {
 /** A socket's path has at most 107 bytes; `/.s.PGSQL.5432` and the longest uid must still fit. */
 const longestTemporaryFolder = 32;
 
+/** The folder that belongs to a state folder, whether it exists or not. */
+export async function runFolderOf(stateDir: string): Promise<string> {
+  const base = Buffer.byteLength(tmpdir()) > longestTemporaryFolder ? '/tmp' : tmpdir();
+  return join(base, `lakebranch-${shortHash(await realpath(stateDir))}`);
+}
+
+const shortHash = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 12);
+
 /** Rejects when another emulator works in the same state folder. */
 export async function openRunFolder(stateDir: string): Promise<RunFolder> {
-  const base = Buffer.byteLength(tmpdir()) > longestTemporaryFolder ? '/tmp' : tmpdir();
-  const hash = createHash('sha256')
-    .update(await realpath(stateDir))
-    .digest('hex')
-    .slice(0, 12);
-  const folder = join(base, `lakebranch-${hash}`);
+  const folder = await runFolderOf(stateDir);
   await makePrivate(folder);
   const lock = join(folder, 'lock');
   if (await answers(lock)) {
@@ -32,7 +35,7 @@ export async function openRunFolder(stateDir: string): Promise<RunFolder> {
   const server = createServer((socket) => socket.destroy());
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(lock, resolve));
   return {
-    socketDir: (branchUid) => join(folder, createHash('sha256').update(branchUid).digest('hex').slice(0, 12)),
+    socketDir: (branchUid) => join(folder, shortHash(branchUid)),
     async close() {
       await new Promise<void>((resolve) => server.close(() => resolve()));
       await rm(folder, { recursive: true, force: true });
