@@ -62,7 +62,14 @@ export function createOperator(parts: OperatorParts): Operator {
   return {
     watch: async (signal) => void (await Promise.all([objects.run(signal), classes.run(signal)])),
     lead: async (signal) => {
-      await Promise.all([objects.whenSynced(), classes.whenSynced()]);
+      const synced = Promise.all([objects.whenSynced(signal), classes.whenSynced(signal)]);
+      if (
+        !(await synced.then(
+          () => true,
+          () => false,
+        ))
+      )
+        return;
       const providers = new Providers({ kube, clock, namespace, makeClient: parts.makeClient });
       const shared = { ...parts, objects, classes, providers, events, namespaces: new Namespaces(kube, clock) };
       const controllers = [

@@ -52,12 +52,16 @@ async function showApply(screen: Screen, stack: Stack, samples: string): Promise
   const applied = await stack.kubectl('apply', '-f', samples);
   screen.say(...applied.split('\n'), '');
   screen.command(`kubectl -n ${preview.namespace} get dbb --watch`);
-  const endTable = watchTable(stack.cluster, ['databasebranches', '-n', preview.namespace], (line) => screen.say(line));
+  const onRow = (cells: readonly string[]): void => screen.say(tableLine(cells));
+  const endTable = watchTable(stack.cluster, ['databasebranches', '-n', preview.namespace], onRow);
   await whenReady(stack);
   await endTable();
   screen.say('');
   await showTimeline(screen, stack, begun);
 }
+
+const tableLine = (cells: readonly string[]): string =>
+  cells.map((cell, column) => cell.padEnd([11, 8, 19, 13, 27][column] ?? 0)).join('');
 
 async function showTimeline(screen: Screen, { operator, emulator }: Stack, begun: number): Promise<void> {
   const journal = await emulator.journal();
@@ -134,14 +138,17 @@ async function showRotation(screen: Screen, stack: Stack): Promise<void> {
 async function showDeletion(screen: Screen, stack: Stack): Promise<void> {
   screen.chapter('The preview ends');
   screen.command(`kubectl delete namespace ${preview.namespace}`);
-  const begun = performance.now();
+  const begun = Date.now();
   await stack.kubectl('delete', 'namespace', preview.namespace);
-  const took = performance.now() - begun;
+  const namespaceGone = Date.now() - begun;
   const left = (await stack.emulator.branches()).filter(({ state }) => state !== 'DELETED').map(({ id }) => id);
   if (left.length !== 1) throw new Error(`branches are left: ${left.join(', ')}`);
+  const deleted = (await stack.emulator.journal()).findLast(({ what }) => what === 'branch.delete');
   screen.say(
-    `After ${seconds(took)} the namespace is gone, and so is the branch. What the project still has: ${left.join(', ')}.`,
+    `The branch is gone after ${seconds(Date.parse(deleted?.at ?? '') - begun)}, the namespace after ${seconds(namespaceGone)}:`,
   );
+  screen.say('Kubernetes looks only every few seconds whether a namespace is empty.');
+  screen.say(`What the project still has: ${left.join(', ')}.`);
 }
 
 const objectOf = ({ kube }: Stack): Promise<DatabaseBranch> =>

@@ -63,32 +63,28 @@ export class Providers {
 
   /** Throws only when the API server could not be asked. */
   async of(bclass: BranchClass): Promise<ProviderSeen> {
-    const { provider, login } = bclass.spec;
-    const managerSecret = provider.auth.clientSecretRef.name;
-    const loginSecret = login.sameAsProvider ? managerSecret : login.auth?.clientSecretRef.name;
-    if (!loginSecret)
-      return {
-        usable: false,
-        reason: Reason.CredentialsNotFound,
-        message: `class ${bclass.metadata.name} names no login: set spec.login.auth`,
-      };
-    const ca = provider.caSecretRef ? await this.#value(provider.caSecretRef.name, classSecretKey.ca) : undefined;
-    if (provider.caSecretRef && ca === undefined)
-      return this.#missing(bclass, provider.caSecretRef.name, classSecretKey.ca);
-    for (const name of [managerSecret, loginSecret]) {
-      for (const key of [classSecretKey.clientId, classSecretKey.clientSecret])
-        if (!(await this.#value(name, key))) return this.#missing(bclass, name, key);
-    }
-    const username = (await this.#value(loginSecret, classSecretKey.clientId)) ?? '';
-    return {
-      usable: true,
-      provider: {
-        manager: this.#client(provider.host, managerSecret, ca),
-        login: this.#client(provider.host, loginSecret, ca),
-        username,
-        ca,
-      },
-    };
+    const { host, auth, caSecretRef } = bclass.spec.provider;
+    const { sameAsProvider, auth: loginAuth } = bclass.spec.login;
+    const managerSecret = auth.clientSecretRef.name;
+    const loginSecret = sameAsProvider ? managerSecret : (loginAuth?.clientSecretRef.name ?? '');
+    const wanted = [
+      ...(caSecretRef ? [[caSecretRef.name, classSecretKey.ca] as const] : []),
+      ...[managerSecret, loginSecret].flatMap((name) => [
+        [name, classSecretKey.clientId] as const,
+        [name, classSecretKey.clientSecret] as const,
+      ]),
+    ];
+    for (const [name, key] of wanted) if (!(await this.#value(name, key))) return this.#missing(bclass, name, key);
+    const ca = caSecretRef && (await this.#value(caSecretRef.name, classSecretKey.ca));
+    const clientOf = async (secret: string): Promise<LakebaseClient> =>
+      this.#client({ host, secret, clientId: await this.#clientId(secret), ca });
+    const username = await this.#clientId(loginSecret);
+    const [manager, login] = [await clientOf(managerSecret), await clientOf(loginSecret)];
+    return { usable: true, provider: { manager, login, username, ca } };
+  }
+
+  async #clientId(secret: string): Promise<string> {
+    return (await this.#value(secret, classSecretKey.clientId)) ?? '';
   }
 
   #missing(bclass: BranchClass, secret: string, key: string): ProviderSeen {
@@ -96,8 +92,19 @@ export class Providers {
     return { usable: false, reason: Reason.CredentialsNotFound, message };
   }
 
-  #client(host: string, secret: string, ca: string | undefined): LakebaseClient {
-    const key = [host, secret, ca ?? ''].join('\n');
+  /** One per identity: tokens of an old client id must not be handed out under the name of a new one. */
+  #client({
+    host,
+    secret,
+    clientId,
+    ca,
+  }: {
+    host: string;
+    secret: string;
+    clientId: string;
+    ca: string | undefined;
+  }): LakebaseClient {
+    const key = [host, secret, clientId, ca ?? ''].join('\n');
     let client = this.#clients.get(key);
     if (!client) {
       client = this.#makeClient({ host, ca, credentials: () => this.#credentials(secret) });

@@ -96,30 +96,29 @@ const namesOwner = (metadata: ObjectMeta, owner: { namespace: string; name: stri
   metadata.labels?.[managedByLabel.key] === managedByLabel.value &&
   metadata.annotations?.[annotationKey.owner] === `${owner.namespace}/${owner.name}`;
 
+/** Undefined when anything in it is not as we wrote it. */
 function parseIssued(secret: Secret): IssuedSecret | undefined {
-  const { metadata, data = {} } = secret;
-  const annotations = metadata.annotations ?? {};
+  const { uid, resourceVersion, annotations = {} } = secret.metadata;
   const keys = parseKeys(annotations[annotationKey.keys]);
-  const issueTime = new Date(annotations[annotationKey.issueTime] ?? '');
-  const expireTime = new Date(annotations[annotationKey.expireTime] ?? '');
-  const whole = keys !== undefined && annotations[annotationKey.contentHash] === contentHash(secret, keys);
-  if (!whole || !metadata.uid || !metadata.resourceVersion || !data['password']) return undefined;
-  if (Number.isNaN(issueTime.getTime()) || Number.isNaN(expireTime.getTime())) return undefined;
+  if (!uid || !resourceVersion || !keys) return undefined;
+  if (annotations[annotationKey.contentHash] !== contentHash(secret, keys)) return undefined;
+  const text = (key: keyof typeof annotationKey): string => annotations[annotationKey[key]] ?? '';
+  const value = (key: string): string => decode(secret.data?.[key]);
   return {
-    uid: metadata.uid,
-    resourceVersion: metadata.resourceVersion,
+    uid,
+    resourceVersion,
     binding: {
-      branchUid: annotations[annotationKey.branchUid] ?? '',
-      endpointUid: annotations[annotationKey.endpointUid] ?? '',
-      host: decode(data['host']),
-      username: decode(data['username']),
+      branchUid: text('branchUid'),
+      endpointUid: text('endpointUid'),
+      host: value('host'),
+      username: value('username'),
     },
-    token: new Token(decode(data['password'])),
-    issueTime,
-    expireTime,
-    revision: Number(annotations[annotationKey.revision] ?? 0),
-    rotateTokenHash: annotations[annotationKey.rotateTokenHash] ?? '',
-    shapeHash: annotations[annotationKey.shapeHash] ?? '',
+    token: new Token(value('password')),
+    issueTime: new Date(text('issueTime')),
+    expireTime: new Date(text('expireTime')),
+    revision: Number(text('revision')),
+    rotateTokenHash: text('rotateTokenHash'),
+    shapeHash: text('shapeHash'),
     keys,
   };
 }

@@ -171,5 +171,6 @@ export const prepared: WorldChange = {
   recorded: { uid: 'br-1', served: false },
   branch: present(aBranch()),
   endpoint: present(anEndpoint()),
+  roleOnSource: present(false),
   memory: { roleSeen: true, loggedIn: true },
 };

@@ -59,7 +59,7 @@ test('a second emulator on the same state folder is refused, and harms nothing',
   const plane = await start();
   const host = await makeRoot(plane);
   await expect(startPlane({ stateDir: plane.stateDir })).rejects.toThrow(
-    `another emulator works in ${plane.stateDir}: stop it, or choose another state folder`,
+    `another emulator works in ${plane.stateDir}: stop it, or choose another --state-dir`,
   );
   expect(await query(loginTo(plane, host), 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
 });

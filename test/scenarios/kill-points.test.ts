@@ -39,7 +39,7 @@ async function writesOf(
   flow: (world: Scenario) => Promise<void>,
   behaviour: ScenarioOptions['behaviour'],
 ): Promise<number> {
-  const world = new Scenario({ ...(behaviour ? { behaviour } : {}) });
+  const world = new Scenario(behaviour ? { behaviour } : {});
   const { fence } = world.launch();
   await flow(world);
   await world.stop();
@@ -52,7 +52,7 @@ const create = async (world: Scenario): Promise<void> => {
 };
 
 async function createWith(killAt: KillPoint, behaviour: ScenarioOptions['behaviour'], second: boolean): Promise<void> {
-  const world = new Scenario({ ...(behaviour ? { behaviour } : {}) });
+  const world = new Scenario(behaviour ? { behaviour } : {});
   cases += 1;
   world.launch(killAt);
   if (second) world.launch();
@@ -77,7 +77,7 @@ async function deleteWith(
   when: 'ready' | 'early',
   second: boolean,
 ): Promise<void> {
-  const world = new Scenario({ ...(behaviour ? { behaviour } : {}) });
+  const world = new Scenario(behaviour ? { behaviour } : {});
   cases += 1;
   const first = world.launch();
   world.apply('db');

@@ -2,7 +2,7 @@
 import type { BranchClass } from '../../api/v1alpha1/branch-class.ts';
 import type { DatabaseBranch } from '../../api/v1alpha1/database-branch.ts';
 import { databaseBranchFinalizer } from '../../api/names.ts';
-import { Reason } from '../../api/v1alpha1/reasons.ts';
+import type { Reason } from '../../api/v1alpha1/reasons.ts';
 import type { LakebaseError } from '../../lakebase/errors.ts';
 import type { Project } from '../../lakebase/model.ts';
 

@@ -2,6 +2,7 @@
 import type { DatabaseBranch } from '../../api/v1alpha1/database-branch.ts';
 import { Reason } from '../../api/v1alpha1/reasons.ts';
 import { findCondition } from '../../kit/conditions.ts';
+import type { Condition } from '../../kit/kube.ts';
 import type { Outcome } from './act.ts';
 import type { Plan } from './plan.ts';
 
@@ -16,16 +17,19 @@ export function announce(before: DatabaseBranch, after: DatabaseBranch, plan: Pl
   return [...transitions(before, after), ...(outcome.is === 'done' ? steps(after, plan) : [])];
 }
 
+/** Ready was lost or won, or a person is asked for. What is merely under way is told by the condition alone. */
 function transitions(before: DatabaseBranch, after: DatabaseBranch): Announcement[] {
-  const was = findCondition(before.status?.conditions ?? [], 'Ready');
-  const is = findCondition(after.status?.conditions ?? [], 'Ready');
+  const was = condition(before, 'Ready');
+  const is = condition(after, 'Ready');
   if (!is || (was?.status === is.status && was.reason === is.reason)) return [];
-  const stalled = findCondition(after.status?.conditions ?? [], 'Stalled') !== undefined;
-  if (is.status !== 'True' && !stalled && was?.status !== 'True') return [];
-  return [
-    { type: is.status === 'True' ? 'Normal' : 'Warning', reason: is.reason, action: 'Reconcile', note: is.message },
-  ];
+  const ready = is.status === 'True';
+  const worthTelling = ready || was?.status === 'True' || condition(after, 'Stalled') !== undefined;
+  if (!worthTelling) return [];
+  return [{ type: ready ? 'Normal' : 'Warning', reason: is.reason, action: 'Reconcile', note: is.message }];
 }
+
+const condition = ({ status }: DatabaseBranch, type: string): Condition | undefined =>
+  findCondition(status?.conditions ?? [], type);
 
 function steps({ status }: DatabaseBranch, plan: Plan): Announcement[] {
   switch (plan.do) {

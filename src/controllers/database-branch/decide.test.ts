@@ -479,6 +479,7 @@ test.each<[string, WorldChange, string]>([
       ...served,
       branch: present(aBranch()),
       endpoint: present(anEndpoint({ host: 'new.example' })),
+      roleOnSource: present(false),
       memory: { roleSeen: true, loggedIn: true },
       sourceEndpoints: present([sourceEndpoint]),
       object: leased(hours(72) + minutes(5)),

@@ -80,19 +80,26 @@ function withdrawal({ secret, recorded, branch }: World, _wish: Wish): Plan | un
 
 /** The care of a branch that is served: its lease, its size and its credential. Goes on whatever else is wrong. */
 function care(world: World, wish: Wish, now: Date): Plan | undefined {
-  const { secret, branch, recorded, memory } = world;
-  if (secret.is !== 'ours' || !recorded?.served || secret.secret.binding.branchUid !== recorded.uid) return undefined;
-  const attention =
-    memory.mintSaidGone || memory.branchCheckInMs <= 0 || !world.specSeen || leaseByStatus(world, wish, now) <= now;
-  if (branch.seen === 'notAsked' && attention) return look('branch');
-  if (branch.seen === 'present') {
-    const foreign = notOurs(branch.value, claimOf(world, wish));
-    if (foreign) return stall({ reason: Reason.BranchNotOurs, message: foreign });
-    const step = leaseStep(world, wish, branch.value, now) ?? sizeStep(world, wish);
-    if (step) return step;
-  }
+  const { secret, recorded } = world;
+  if (secret.is !== 'ours' || !recorded?.served) return undefined;
+  const step = careOfBranch(world, wish, now);
+  if (step) return step;
   if (bindingMoved(world, secret.secret)) return undefined;
   return credentialStep(world, wish, secret.secret, now) ?? settled(world, wish, secret.secret, now);
+}
+
+function careOfBranch(world: World, wish: Wish, now: Date): Plan | undefined {
+  const { branch } = world;
+  if (branch.seen === 'notAsked') return wantsLook(world, wish, now) ? look('branch') : undefined;
+  if (branch.seen !== 'present') return undefined;
+  const foreign = notOurs(branch.value, claimOf(world, wish));
+  if (foreign) return stall({ reason: Reason.BranchNotOurs, message: foreign });
+  return leaseStep(world, wish, branch.value, now) ?? sizeStep(world, wish);
+}
+
+function wantsLook(world: World, wish: Wish, now: Date): boolean {
+  const { memory, specSeen } = world;
+  return memory.mintSaidGone || memory.branchCheckInMs <= 0 || !specSeen || leaseByStatus(world, wish, now) <= now;
 }
 
 /** When the lease is next extended, by what the status remembers of it; the branch itself is asked before anything is sent. */

@@ -17,7 +17,8 @@ import type { Namespaces } from '../namespaces.ts';
 import type { Providers } from '../providers.ts';
 import { act } from './act.ts';
 import { Memory } from './memory.ts';
-import { look, observe } from './observe.ts';
+import { look } from './look.ts';
+import { observe } from './observe.ts';
 import { reconciler } from './reconcile.ts';
 
 export interface DatabaseBranchDeps {

@@ -9,16 +9,12 @@ import type { Cache } from '../../kit/cache.ts';
 import { findCondition } from '../../kit/conditions.ts';
 import type { Clock } from '../../kit/clock.ts';
 import { isNotFound, type Kube } from '../../kit/kube.ts';
-import { LakebaseError } from '../../lakebase/errors.ts';
-import { endedMark, parseBranchId } from '../../lakebase/ids.ts';
-import type { Branch, BranchRef, Endpoint, Role } from '../../lakebase/model.ts';
+import { endedMark } from '../../lakebase/ids.ts';
 import type { Namespaces } from '../namespaces.ts';
 import type { Provider, Providers } from '../providers.ts';
 import type { Memory, SecretMemory } from './memory.ts';
-import { isGone, roleDefect } from './ours.ts';
-import type { Sight } from './plan.ts';
-import { secretNameOf, wishOf, type Problem, type Wish } from './wish.ts';
-import { absent, notAsked, type Seen, type World } from './world.ts';
+import { secretNameOf, wishOf, type Problem } from './wish.ts';
+import { notAsked, type MemoryView, type World } from './world.ts';
 
 export interface ObserveDeps {
   readonly kube: Kube;
@@ -39,52 +35,67 @@ export interface Sighting {
 
 /** Throws KubeError or KubeUnreachable: without the API server nothing is decided. */
 export async function observe(deps: ObserveDeps, object: DatabaseBranch, signal: AbortSignal): Promise<Sighting> {
-  const { metadata, status } = object;
-  const uid = metadata.uid ?? '';
-  const found = await findClass(deps, object);
+  const { bclass, provider, problems } = await findClass(deps, object);
   const secret = await secretSeen(deps, object, signal);
-  const recordedUid =
-    (secret.is === 'ours' ? secret.secret.binding.branchUid : undefined) ??
-    status?.branch?.uid ??
-    status?.candidate?.uid;
-  const served = secret.is === 'ours' || status?.branch?.uid !== undefined;
-  const wished = found.bclass && found.provider ? wishOf(object, found.bclass, deps.clusterID) : undefined;
-  const ca = found.provider?.ca;
-  const wish: Wish | undefined =
-    wished && (ca === undefined ? wished.wish : { ...wished.wish, shape: { ...wished.wish.shape, certificates: ca } });
+  const wished = bclass && provider ? wishOf(object, bclass, deps.clusterID, provider.ca) : undefined;
+  const recorded = recordOf(object, secret);
+  const username = provider?.username;
   const world: World = {
+    ...objectFacts(object),
+    bclass,
+    wish: wished?.wish,
+    problems: [...problems, ...(wished?.problems ?? [])],
+    notAllowedSince: notAllowedSince(object, problems, deps.clock.now()),
+    secret,
+    secretNameTakenBy: takenBy(deps.objects, object),
+    recorded,
+    username,
+    memory: memoryView(deps.memory, object, recorded?.uid, username),
+    ...nothingAsked,
+  };
+  return { world, provider };
+}
+
+const nothingAsked = {
+  branch: notAsked,
+  tagged: notAsked,
+  rememberedAsDeleted: notAsked,
+  unarchived: notAsked,
+  endpoint: notAsked,
+  role: notAsked,
+  roleOnSource: notAsked,
+  sourceEndpoints: notAsked,
+  clockSkewMs: undefined,
+} as const;
+
+function objectFacts(object: DatabaseBranch) {
+  const { metadata, status } = object;
+  const { uid = '', annotations = {}, finalizers = [] } = metadata;
+  return {
     object,
     uid,
     deleting: metadata.deletionTimestamp !== undefined,
-    claimed: metadata.finalizers?.includes(databaseBranchFinalizer) ?? false,
-    ended: endedOf(metadata.annotations?.[annotationKey.ended]),
-    releaseAsked: metadata.annotations?.[annotationKey.release] === uid,
-    wish,
-    bclass: found.bclass,
-    problems: [...found.problems, ...(wished?.problems ?? [])],
-    notAllowedSince: notAllowedSince(object, found.problems, deps.clock.now()),
+    claimed: finalizers.includes(databaseBranchFinalizer),
+    ended: endedOf(annotations[annotationKey.ended]),
+    releaseAsked: annotations[annotationKey.release] === uid,
     specSeen: status?.observedGeneration === metadata.generation,
-    secret,
-    secretNameTakenBy: takenBy(deps.objects, object),
-    recorded: recordedUid === undefined ? undefined : { uid: recordedUid, served },
-    branch: notAsked,
-    tagged: notAsked,
-    rememberedAsDeleted: notAsked,
-    unarchived: notAsked,
-    endpoint: notAsked,
-    role: notAsked,
-    roleOnSource: notAsked,
-    sourceEndpoints: notAsked,
-    username: found.provider?.username,
-    memory: deps.memory.view({
-      uid,
-      branchUid: recordedUid,
-      generation: metadata.generation ?? 0,
-      username: found.provider?.username,
-    }),
-    clockSkewMs: undefined,
   };
-  return { world, provider: found.provider };
+}
+
+/** The Secret outlives a lost status, so it is asked first. */
+function recordOf({ status }: DatabaseBranch, secret: World['secret']): World['recorded'] {
+  if (secret.is === 'ours') return { uid: secret.secret.binding.branchUid, served: true };
+  if (status?.branch) return { uid: status.branch.uid, served: true };
+  return status?.candidate && { uid: status.candidate.uid, served: false };
+}
+
+export function memoryView(
+  memory: Memory,
+  { metadata }: DatabaseBranch,
+  branchUid: string | undefined,
+  username: string | undefined,
+): MemoryView {
+  return memory.view({ uid: metadata.uid ?? '', branchUid, generation: metadata.generation ?? 0, username });
 }
 
 interface ClassFound {
@@ -205,140 +216,4 @@ function takenBy(objects: Cache<DatabaseBranch>, object: DatabaseBranch): string
   const order = (other: DatabaseBranch): string =>
     `${other.metadata.creationTimestamp ?? ''}/${other.metadata.uid ?? ''}`;
   return rivals.find((other) => order(other) < `${creationTimestamp}/${uid ?? ''}`)?.metadata.name;
-}
-
-/** One further look, asked for by a decision. Failures of the provider become `unknown`; anything else is thrown. */
-export async function look(
-  deps: ObserveDeps,
-  { world, provider }: Sighting,
-  at: Sight,
-  signal: AbortSignal,
-): Promise<Sighting> {
-  if (!provider || !world.wish) throw new Error(`nothing to look with: ${at}`);
-  const { manager } = provider;
-  const { wish } = world;
-  const ref: BranchRef = { project: wish.project, branch: wish.branchId };
-  const remembered = deps.memory.of(world.uid);
-  const next = async (): Promise<Partial<World>> => {
-    switch (at) {
-      case 'branch': {
-        remembered.branchAskedAt = deps.memory.now();
-        const branch = await seen(() => manager.getBranch(ref, signal));
-        if (branch.seen !== 'unknown') delete remembered.mintSaidGone;
-        if (branch.seen === 'present') forgetCreate(remembered);
-        return { branch, clockSkewMs: skew(deps.kube.clockOffsetMs(), manager.clockOffsetMs()) };
-      }
-      case 'deletedIds':
-        return {
-          rememberedAsDeleted: await seen(async () =>
-            (await manager.listBranches(wish.project, { showDeleted: true }, signal)).some(
-              (branch) => branch.id === wish.branchId && isGone(branch),
-            ),
-          ),
-        };
-      case 'room':
-        return {
-          unarchived: await seen(
-            async () =>
-              (await manager.listBranches(wish.project, {}, signal)).filter(
-                (branch) => branch.state !== 'ARCHIVED' && !isGone(branch),
-              ).length,
-          ),
-        };
-      case 'endpoint':
-        return {
-          endpoint: orAbsent(
-            await seen<Endpoint | undefined>(async () =>
-              (await manager.listEndpoints(ref, signal)).find(({ type }) => type === 'READ_WRITE'),
-            ),
-          ),
-        };
-      case 'role': {
-        const role = orAbsent(
-          await seen<Role | undefined>(async () =>
-            (await manager.listRoles(ref, signal)).find(({ postgresRole }) => postgresRole === provider.username),
-          ),
-        );
-        if (role.seen === 'present' && !roleDefect(role.value, wish.membershipRoles))
-          remembered.roleSeen = `${world.recorded?.uid ?? ''}/${provider.username}`;
-        return { role };
-      }
-      case 'roleOnSource':
-        return {
-          roleOnSource: await seen(async () =>
-            (await manager.listRoles({ ...ref, branch: wish.source }, signal)).some(
-              ({ postgresRole }) => postgresRole === provider.username,
-            ),
-          ),
-        };
-      case 'sourceEndpoints':
-        return { sourceEndpoints: await seen(() => manager.listEndpoints({ ...ref, branch: wish.source }, signal)) };
-      case 'tagged':
-        return { tagged: await taggedBranches(provider, world, wish, signal) };
-    }
-  };
-  const change = await next();
-  const merged: World = { ...world, ...change };
-  return {
-    provider,
-    world: {
-      ...merged,
-      memory: deps.memory.view({
-        uid: world.uid,
-        branchUid: merged.recorded?.uid,
-        generation: world.object.metadata.generation ?? 0,
-        username: provider.username,
-      }),
-    },
-  };
-}
-
-// A visible branch ends the story of its POST.
-function forgetCreate(remembered: ReturnType<Memory['of']>): void {
-  delete remembered.firstPostAt;
-  delete remembered.postedAt;
-  delete remembered.refusal;
-}
-
-/** Every branch that carries the object's tag, by a fresh LIST; the wanted id by GET too, which a LIST may not show yet. */
-async function taggedBranches(
-  { manager }: Provider,
-  world: World,
-  wish: Wish,
-  signal: AbortSignal,
-): Promise<Seen<readonly Branch[]>> {
-  const tag = parseBranchId(wish.branchId)?.tag;
-  const listed = await seen(() => manager.listBranches(wish.project, {}, signal));
-  const wanted = await seen(() => manager.getBranch({ project: wish.project, branch: wish.branchId }, signal));
-  if (wanted.seen === 'unknown') return wanted;
-  if (listed.seen === 'unknown' && wanted.seen !== 'present' && !world.recorded) return listed;
-  const fromList =
-    listed.seen === 'present'
-      ? listed.value.filter((branch) => tag !== undefined && parseBranchId(branch.id)?.tag === tag)
-      : [];
-  const all = [
-    ...fromList.filter((branch) => branch.id !== wish.branchId),
-    ...(wanted.seen === 'present' ? [wanted.value] : []),
-  ];
-  return all.length === 0 ? absent : { seen: 'present', value: all };
-}
-
-async function seen<T>(ask: () => Promise<T>): Promise<Seen<T>> {
-  try {
-    return { seen: 'present', value: await ask() };
-  } catch (error) {
-    if (!(error instanceof LakebaseError)) throw error;
-    return error.code === 'notFound' ? absent : { seen: 'unknown', error };
-  }
-}
-
-const orAbsent = <T>(found: Seen<T | undefined>): Seen<T> => {
-  if (found.seen !== 'present') return found;
-  return found.value === undefined ? absent : { seen: 'present', value: found.value };
-};
-
-/** The larger disagreement, with its sign; undefined while one of the two was never heard. */
-function skew(apiServerMs: number | undefined, providerMs: number | undefined): number | undefined {
-  if (apiServerMs === undefined || providerMs === undefined) return undefined;
-  return Math.abs(apiServerMs) > Math.abs(providerMs) ? apiServerMs : providerMs;
 }

@@ -1,14 +1,13 @@
 // Says what was seen and done, as the status of the object. Pure.
 import type { DatabaseBranchStatus } from '../../api/v1alpha1/database-branch.ts';
 import { Reason } from '../../api/v1alpha1/reasons.ts';
-import { lifeLeft, renewTime } from '../../credentials/plan.ts';
+import { renewTime } from '../../credentials/plan.ts';
 import type { IssuedSecret } from '../../credentials/secret.ts';
-import { removeCondition, setCondition } from '../../kit/conditions.ts';
-import type { Condition } from '../../kit/kube.ts';
-import { LakebaseError } from '../../lakebase/errors.ts';
+import type { LakebaseError } from '../../lakebase/errors.ts';
 import type { Outcome } from './act.ts';
 import { hostOf } from './observe.ts';
 import { trouble, waitFor, type Plan, type Wait } from './plan.ts';
+import { conditionsOf } from './report-conditions.ts';
 import type { World } from './world.ts';
 
 type Status = DatabaseBranchStatus;
@@ -38,7 +37,7 @@ export function report({ world, plan, outcome, secret, now }: Report): Status {
     ...branchFields(world, issued),
     ...expirationFields(world, plan, outcome),
     ...(issued ? credentialFields(world, issued) : {}),
-    conditions: conditions({ world, state, issued, serving, now }),
+    conditions: conditionsOf({ world, state, issued, serving, now }),
   };
   return wish ? status : { ...status, ...(before?.candidate ? { candidate: before.candidate } : {}) };
 }
@@ -99,46 +98,45 @@ function failure(plan: Plan, error: LakebaseError): Wait {
 }
 
 function branchFields(world: World, issued: IssuedSecret | undefined): Partial<Status> {
-  const { branch, wish, object, bclass, ended } = world;
+  const { wish, bclass, ended } = world;
   if (ended || !wish || !bclass) return {};
-  const uid = issued?.binding.branchUid;
-  const seen = branch.seen === 'present' ? branch.value : undefined;
-  const candidate =
-    seen && seen.uid !== uid && object.status?.branch?.uid !== seen.uid
-      ? { candidate: { id: seen.id, uid: seen.uid } }
-      : keptCandidate(world, uid);
-  if (!issued) return candidate;
+  if (!issued) return candidateField(world, undefined);
+  const name = `projects/${wish.project}/branches/${wish.branchId}`;
+  const { branchUid: uid, endpointUid, host } = issued.binding;
   return {
+    ...candidateField(world, uid),
     branch: {
-      ...object.status?.branch,
+      ...world.object.status?.branch,
       id: wish.branchId,
-      uid: issued.binding.branchUid,
-      name: `projects/${wish.project}/branches/${wish.branchId}`,
+      uid,
+      name,
       workspace: hostOf(bclass.spec.provider.host),
       project: wish.project,
-      ...(seen && seen.uid === uid
-        ? {
-            source: {
-              branch: seen.sourceBranch ?? wish.source,
-              ...(seen.sourceTime ? { time: seen.sourceTime.toISOString() } : {}),
-              ...(seen.sourceLsn ? { lsn: seen.sourceLsn } : {}),
-            },
-            ...(seen.createTime ? { createTime: seen.createTime.toISOString() } : {}),
-          }
-        : {}),
+      ...originFields(world, uid),
     },
-    endpoint: {
-      uid: issued.binding.endpointUid,
-      host: issued.binding.host,
-      name: `projects/${wish.project}/branches/${wish.branchId}/endpoints/primary`,
-    },
+    endpoint: { uid: endpointUid, host, name: `${name}/endpoints/primary` },
   };
 }
 
-const keptCandidate = ({ object, branch }: World, servedUid: string | undefined): Partial<Status> => {
-  const candidate = object.status?.candidate;
-  return candidate && candidate.uid !== servedUid && branch.seen !== 'absent' ? { candidate } : {};
-};
+/** The branch that was seen under the wanted id and is not served yet. */
+function candidateField({ branch, object }: World, servedUid: string | undefined): Partial<Status> {
+  const served = [servedUid, object.status?.branch?.uid];
+  if (branch.seen === 'absent') return {};
+  const { id, uid } = branch.seen === 'present' ? branch.value : (object.status?.candidate ?? {});
+  return id === undefined || uid === undefined || served.includes(uid) ? {} : { candidate: { id, uid } };
+}
+
+/** What the branch was made from, when this pass saw it. */
+function originFields({ branch }: World, uid: string): Pick<NonNullable<Status['branch']>, 'source' | 'createTime'> {
+  if (branch.seen !== 'present' || branch.value.uid !== uid) return {};
+  const { sourceBranch, sourceTime, sourceLsn, createTime } = branch.value;
+  const source = {
+    ...(sourceBranch ? { branch: sourceBranch } : {}),
+    ...(sourceTime ? { time: sourceTime.toISOString() } : {}),
+    ...(sourceLsn ? { lsn: sourceLsn } : {}),
+  };
+  return { source, ...(createTime ? { createTime: createTime.toISOString() } : {}) };
+}
 
 function expirationFields({ wish, branch, object, ended }: World, plan: Plan, outcome: Outcome): Partial<Status> {
   if (!wish || ended) return {};
@@ -173,128 +171,4 @@ function credentialFields({ uid, wish, object }: World, issued: IssuedSecret): P
     },
     binding: { name: secretName },
   };
-}
-
-interface Said {
-  readonly world: World;
-  readonly state: Wait;
-  readonly issued: IssuedSecret | undefined;
-  readonly serving: boolean;
-  readonly now: Date;
-}
-
-/** A credential with less than this share of its life left is worth worrying about. */
-const worryShare = 1 / 3;
-
-function conditions(said: Said): Condition[] {
-  const { world, state, issued, serving, now } = said;
-  const { object } = world;
-  let list: Condition[] = [...(object.status?.conditions ?? [])];
-  const set = (type: string, status: Condition['status'], reason: string, message: string): void => {
-    list = setCondition(list, { type, status, reason, message }, object.metadata.generation ?? 0, now);
-  };
-  const when = (holds: boolean, type: string, reason: string, message: string): void => {
-    if (holds) set(type, 'True', reason, message);
-    else list = removeCondition(list, type);
-  };
-  const worried = issued !== undefined && lifeLeft(issued, now) < worryShare && state.reason !== Reason.Available;
-  const specRefused = serving && refusedSpec.has(state.reason);
-  const quiet = serving && !worried && !specRefused;
-  const ready = serving && !specRefused;
-  set(
-    'Ready',
-    ready ? 'True' : 'False',
-    ready ? Reason.Available : state.reason,
-    ready ? 'the branch is served and its credential is fresh' : state.message,
-  );
-  when(!quiet && !state.stalled && state.reason !== Reason.Available, 'Reconciling', state.reason, state.message);
-  when(!quiet && state.stalled, 'Stalled', state.reason, state.message);
-  provisioned(said, set);
-  freshness(said, set);
-  if (world.notAllowedSince)
-    set(
-      'NamespaceAllowed',
-      'False',
-      Reason.NamespaceNotAllowed,
-      'the class does not allow this namespace any more: the credential is renewed for 24 h after that, then it runs out',
-    );
-  else list = removeCondition(list, 'NamespaceAllowed');
-  when(
-    loginReachesSource(world, issued),
-    'LoginReachesSource',
-    Reason.RoleOnSource,
-    'the login of the class also has a role on the source: whoever holds this Secret can log in there',
-  );
-  return list;
-}
-
-/** The spec asks for what cannot be had: what is served stays, but it is not what was asked for. */
-const refusedSpec = new Set<string>([
-  Reason.TemplateInvalid,
-  Reason.ExpirationExceedsMaximum,
-  Reason.NeverExpireNotAllowed,
-  Reason.EndpointSizeNotAllowed,
-]);
-
-type Set3 = (type: string, status: Condition['status'], reason: string, message: string) => void;
-
-function provisioned({ world, state, issued }: Said, set: Set3): void {
-  const { branch, endpoint, ended } = world;
-  const branchThere = !ended && (issued !== undefined || (branch.seen === 'present' && branch.value.state === 'READY'));
-  set(
-    'BranchProvisioned',
-    branchThere ? 'True' : 'False',
-    branchThere ? Reason.BranchReady : state.reason,
-    branchThere ? 'the branch exists and is this object’s own' : state.message,
-  );
-  const host = issued !== undefined || (endpoint.seen === 'present' && endpoint.value.host !== undefined);
-  const endpointThere = branchThere && host;
-  set(
-    'EndpointAvailable',
-    endpointThere ? 'True' : 'False',
-    endpointThere ? Reason.EndpointReady : state.reason,
-    endpointThere ? 'the endpoint has a host; it may sleep and wakes on connect' : state.message,
-  );
-}
-
-function freshness({ world, issued, now }: Said, set: Set3): void {
-  if (!issued)
-    return set(
-      'CredentialsFresh',
-      'False',
-      Reason.TokenMissing,
-      'there is no Secret with a token; the condition Ready says why',
-    );
-  const { mint } = world.memory;
-  const failing = mint ? `; the last renewal failed: ${trouble(mint.error).message}` : '';
-  if (now >= issued.expireTime)
-    return set('CredentialsFresh', 'False', Reason.TokenExpired, `the token in the Secret has expired${failing}`);
-  if (mint && lifeLeft(issued, now) < worryShare)
-    return set(
-      'CredentialsFresh',
-      'False',
-      Reason.MintFailed,
-      `less than a third of the token's life is left${failing}`,
-    );
-  const lifeMs = issued.expireTime.getTime() - issued.issueTime.getTime();
-  if (lifeMs < shortLifeMs)
-    return set(
-      'CredentialsFresh',
-      'False',
-      Reason.ShortLived,
-      `the provider grants tokens of ${Math.round(lifeMs / 1000)} s only: pods may see a dead one before the kubelet shows the new${failing}`,
-    );
-  set('CredentialsFresh', 'True', Reason.TokenFresh, `the token is renewed at about half of its life${failing}`);
-}
-
-/** Granted less than this, a mounted Secret cannot be trusted to reach a pod in time. */
-const shortLifeMs = 15 * 60_000;
-
-function loginReachesSource({ wish, roleOnSource, object }: World, issued: IssuedSecret | undefined): boolean {
-  if (!wish || !issued) return false;
-  if (!wish.roleOnBranch) return true;
-  if (roleOnSource.seen === 'present') return roleOnSource.value;
-  return (
-    object.status?.conditions?.some(({ type, status }) => type === 'LoginReachesSource' && status === 'True') ?? false
-  );
 }

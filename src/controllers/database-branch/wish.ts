@@ -57,48 +57,49 @@ export interface Wished {
   readonly problems: readonly Problem[];
 }
 
-export function wishOf(object: DatabaseBranch, bclass: BranchClass, clusterID: string): Wished {
-  const { spec, metadata } = object;
-  const { provider, login, sources } = bclass.spec;
-  const credentials = spec.credentials;
+/** `ca`: PEM of the private CA of the class, which the Secret then holds too. */
+export function wishOf(object: DatabaseBranch, bclass: BranchClass, clusterID: string, ca?: string): Wished {
+  const { metadata, spec } = object;
+  const { name, namespace = '', uid = '' } = metadata;
+  const { provider, login } = bclass.spec;
+  const source = sourceOf(object, bclass);
   const expiration = expirationOf(object, bclass);
-  // Once the branch is on record, an edit of the class's default does not make it another's.
-  const source = spec.source?.branch ?? object.status?.branch?.source?.branch ?? sources.default ?? '';
-  const shape: SecretShape = {
-    database: credentials.database,
-    port: provider.port,
-    template: {
-      data: credentials.template?.data ?? {},
-      labels: credentials.template?.labels ?? {},
-      annotations: credentials.template?.annotations ?? {},
-    },
-  };
+  const shape = shapeOf(object, bclass, ca);
   const size = sizeOf(object, bclass);
   const wish: Wish = {
-    branchId: branchId({
-      clusterID,
-      namespace: metadata.namespace ?? '',
-      name: metadata.name,
-      uid: metadata.uid ?? '',
-      resetToken: '',
-    }),
+    branchId: branchId({ clusterID, namespace, name, uid, resetToken: '' }),
     project: provider.project,
     source,
     expiration: expiration.value,
     leaseMs: parseDuration(bclass.spec.expiration.lease),
-    size: size.value,
+    size,
     secretName: secretNameOf(object),
     shape,
-    rotateToken: credentials.rotateToken ?? '',
-    tokenTTLSeconds: parseDuration(credentials.tokenTTL) / 1000,
+    rotateToken: spec.credentials.rotateToken ?? '',
+    tokenTTLSeconds: parseDuration(spec.credentials.tokenTTL) / 1000,
     roleOnBranch: login.role !== 'Inherited' && login.sameAsProvider !== true,
     membershipRoles: login.membershipRoles,
     verifyLogin: spec.verify?.login !== 'Never',
   };
-  return {
-    wish,
-    problems: [...sourceProblems(source, bclass), ...expiration.problems, ...size.problems, ...templateProblems(shape)],
-  };
+  const problems = [
+    ...sourceProblems(source, bclass),
+    ...expiration.problems,
+    ...sizeProblems(size, bclass),
+    ...templateProblems(shape),
+  ];
+  return { wish, problems };
+}
+
+// Once the branch is on record, an edit of the class's default does not make it another's.
+const sourceOf = ({ spec, status }: DatabaseBranch, bclass: BranchClass): string =>
+  spec.source?.branch ?? status?.branch?.source?.branch ?? bclass.spec.sources.default ?? '';
+
+function shapeOf({ spec }: DatabaseBranch, bclass: BranchClass, ca: string | undefined): SecretShape {
+  const { database, template } = spec.credentials;
+  const { data = {}, labels = {}, annotations = {} } = template ?? {};
+  const { port } = bclass.spec.provider;
+  const certificates = ca === undefined ? {} : { certificates: ca };
+  return { database, port, ...certificates, template: { data, labels, annotations } };
 }
 
 export const secretNameOf = (object: DatabaseBranch): string =>
@@ -123,84 +124,95 @@ function sourceProblems(source: string, bclass: BranchClass): Problem[] {
   ];
 }
 
-function expirationOf(object: DatabaseBranch, bclass: BranchClass): { value: Expiration; problems: Problem[] } {
-  const { spec, status, metadata } = object;
-  const asked = spec.expiration;
-  const pinnedFrom = createHash('sha256')
-    .update(JSON.stringify([asked?.ttl ?? null, asked?.at ?? null, asked?.never ?? null]))
-    .digest('hex')
-    .slice(0, 16);
-  const pinned = status?.expiration;
-  if (pinned?.pinnedFrom === pinnedFrom) {
-    return {
-      value: { pinnedFrom, ...(pinned.expireTime ? { expireTime: new Date(pinned.expireTime) } : {}) },
-      problems: [],
-    };
-  }
-  const created = new Date(metadata.creationTimestamp ?? 0).getTime();
+interface ExpirationSeen {
+  readonly value: Expiration;
+  readonly problems: readonly Problem[];
+}
+
+function expirationOf(object: DatabaseBranch, bclass: BranchClass): ExpirationSeen {
+  const asked = object.spec.expiration;
+  const pinnedFrom = hashOf(asked);
+  const pinned = object.status?.expiration;
+  if (pinned?.pinnedFrom === pinnedFrom) return { value: pinnedValue(pinnedFrom, pinned.expireTime), problems: [] };
   const limits = bclass.spec.expiration;
-  if (asked?.never) {
-    if (limits.allowNever) return { value: { pinnedFrom }, problems: [] };
-    return beforeEdit(object, pinnedFrom, {
-      reason: Reason.NeverExpireNotAllowed,
-      message: `class ${bclass.metadata.name} does not allow expiration.never: write expiration.ttl, at most ${limits.max}`,
-    });
-  }
-  const ttl = asked?.ttl ?? limits.default;
-  const expireTime = asked?.at ? new Date(asked.at) : new Date(created + parseDuration(ttl));
-  const latest = created + parseDuration(limits.max);
-  if (expireTime.getTime() <= latest) return { value: { expireTime, pinnedFrom }, problems: [] };
-  const lifeText = formatDuration(expireTime.getTime() - created);
+  if (!asked?.never) return limitedLife(object, bclass, pinnedFrom);
+  if (limits.allowNever) return { value: { pinnedFrom }, problems: [] };
+  return beforeEdit(object, pinnedFrom, {
+    reason: Reason.NeverExpireNotAllowed,
+    message: `class ${bclass.metadata.name} does not allow expiration.never: write expiration.ttl, at most ${limits.max}`,
+  });
+}
+
+function limitedLife(object: DatabaseBranch, bclass: BranchClass, pinnedFrom: string): ExpirationSeen {
+  const { ttl, at } = object.spec.expiration ?? {};
+  const { max, default: defaultLife } = bclass.spec.expiration;
+  const created = createdMs(object);
+  const expireTime = at ? new Date(at) : new Date(created + parseDuration(ttl ?? defaultLife));
+  if (expireTime.getTime() <= created + parseDuration(max)) return { value: { expireTime, pinnedFrom }, problems: [] };
   return beforeEdit(object, pinnedFrom, {
     reason: Reason.ExpirationExceedsMaximum,
-    message: `the branch would live for ${lifeText}, class ${bclass.metadata.name} allows ${limits.max}: shorten spec.expiration`,
+    message: `the branch would live for ${formatDuration(expireTime.getTime() - created)}, class ${bclass.metadata.name} allows ${max}: shorten spec.expiration`,
   });
 }
 
 // An expiration that the class refuses changes nothing for a branch that is served: the one pinned before holds.
-function beforeEdit(
-  object: DatabaseBranch,
-  pinnedFrom: string,
-  problem: Problem,
-): { value: Expiration; problems: Problem[] } {
+function beforeEdit(object: DatabaseBranch, pinnedFrom: string, problem: Problem): ExpirationSeen {
   const pinned = object.status?.expiration;
   const value = pinned?.pinnedFrom
-    ? { pinnedFrom: pinned.pinnedFrom, ...(pinned.expireTime ? { expireTime: new Date(pinned.expireTime) } : {}) }
-    : { pinnedFrom, expireTime: new Date(object.metadata.creationTimestamp ?? 0) };
+    ? pinnedValue(pinned.pinnedFrom, pinned.expireTime)
+    : { pinnedFrom, expireTime: new Date(createdMs(object)) };
   return { value, problems: [problem] };
 }
 
-function sizeOf(object: DatabaseBranch, bclass: BranchClass): { value: EndpointSize; problems: Problem[] } {
-  const ceiling = bclass.spec.endpoint ?? {};
+const createdMs = ({ metadata }: DatabaseBranch): number => new Date(metadata.creationTimestamp ?? 0).getTime();
+
+const pinnedValue = (pinnedFrom: string, expireTime: string | undefined): Expiration =>
+  expireTime === undefined ? { pinnedFrom } : { pinnedFrom, expireTime: new Date(expireTime) };
+
+const hashOf = (asked: DatabaseBranch['spec']['expiration']): string => {
+  const parts = [asked?.ttl ?? null, asked?.at ?? null, asked?.never ?? null];
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16);
+};
+
+function sizeOf(object: DatabaseBranch, bclass: BranchClass): EndpointSize {
+  const defaults = bclass.spec.endpoint ?? {};
   const asked = object.spec.endpoint ?? {};
-  const maxCU = number(asked.maxCU) ?? number(ceiling.maxCU);
-  const minCU = number(asked.minCU) ?? smaller(number(ceiling.minCU), maxCU);
-  const suspendAfter = asked.suspendAfter ?? ceiling.suspendAfter;
-  const value: EndpointSize = {
+  const maxCU = number(asked.maxCU ?? defaults.maxCU);
+  // A default minimum above the maximum that somebody asked for would refuse what they asked for.
+  const minCU = asked.minCU === undefined ? smaller(number(defaults.minCU), maxCU) : number(asked.minCU);
+  const suspendAfter = asked.suspendAfter ?? defaults.suspendAfter;
+  return {
     ...(minCU === undefined ? {} : { minCU }),
     ...(maxCU === undefined ? {} : { maxCU }),
     ...(suspendAfter === undefined ? {} : { suspendAfterSeconds: parseDuration(suspendAfter) / 1000 }),
   };
-  return { value, problems: sizeProblems(value, bclass) };
 }
 
-function sizeProblems({ minCU, maxCU, suspendAfterSeconds }: EndpointSize, bclass: BranchClass): Problem[] {
-  const { maxCU: classMaxText, suspendAfter } = bclass.spec.endpoint ?? {};
-  const classMax = number(classMaxText);
-  const problem = (message: string): Problem[] => [{ reason: Reason.EndpointSizeNotAllowed, message }];
-  const largest = Math.max(minCU ?? 0, maxCU ?? 0);
-  if (classMax !== undefined && largest > classMax)
-    return problem(
-      `endpoint asks for ${largest} CU, class ${bclass.metadata.name} allows ${classMax}: lower spec.endpoint.maxCU`,
-    );
-  if (minCU !== undefined && maxCU !== undefined && minCU > maxCU)
-    return problem(`endpoint.minCU ${minCU} is above maxCU ${maxCU}: lower minCU or raise maxCU`);
-  // Lakebase lets a compute grow by at most 16 CU over its minimum.
-  if (minCU !== undefined && maxCU !== undefined && maxCU - minCU > 16)
-    return problem(`endpoint.maxCU may be at most 16 above minCU: raise minCU to ${maxCU - 16} or lower maxCU`);
-  if (suspendAfter !== undefined && (suspendAfterSeconds ?? 0) * 1000 > parseDuration(suspendAfter))
-    return problem(`endpoint.suspendAfter is longer than class ${bclass.metadata.name} allows (${suspendAfter})`);
-  return [];
+/** Lakebase lets a compute grow by at most this much over its minimum. */
+const largestSpreadCU = 16;
+
+function sizeProblems({ minCU = 0, maxCU, suspendAfterSeconds = 0 }: EndpointSize, bclass: BranchClass): Problem[] {
+  const { name } = bclass.metadata;
+  const { maxCU: classMax, suspendAfter } = bclass.spec.endpoint ?? {};
+  const largest = Math.max(minCU, maxCU ?? 0);
+  const complaints: readonly (readonly [boolean, string])[] = [
+    [
+      largest > (number(classMax) ?? Infinity),
+      `endpoint asks for ${largest} CU, class ${name} allows ${classMax}: lower spec.endpoint.maxCU`,
+    ],
+    [minCU > (maxCU ?? Infinity), `endpoint.minCU ${minCU} is above maxCU ${maxCU}: lower minCU or raise maxCU`],
+    [
+      minCU > 0 && (maxCU ?? 0) - minCU > largestSpreadCU,
+      `endpoint.maxCU may be at most ${largestSpreadCU} above minCU: raise minCU or lower maxCU`,
+    ],
+    [
+      suspendAfter !== undefined && suspendAfterSeconds * 1000 > parseDuration(suspendAfter),
+      `endpoint.suspendAfter is longer than class ${name} allows (${suspendAfter})`,
+    ],
+  ];
+  return complaints
+    .filter(([holds]) => holds)
+    .map(([, message]) => ({ reason: Reason.EndpointSizeNotAllowed, message }));
 }
 
 function templateProblems(shape: SecretShape): Problem[] {

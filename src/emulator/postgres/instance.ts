@@ -71,7 +71,6 @@ export class Instance {
   restart(): Promise<void> {
     return this.#inTurn(async () => {
       if (!this.#postmaster) return;
-      await Promise.allSettled(this.#copies);
       await this.#stop();
       await this.#start();
     });
@@ -170,6 +169,7 @@ export class Instance {
   }
 
   async #stop(): Promise<void> {
+    while (this.#copies.size > 0) await Promise.allSettled(this.#copies);
     const postmaster = this.#postmaster;
     this.#postmaster = undefined;
     await postmaster?.stop();

@@ -41,7 +41,7 @@ export async function makeReachable(stateDir: string, owner: Owner): Promise<voi
     if (!(await canEnter(above, owner))) {
       throw new Error(
         `the databases cannot be kept in ${stateDir}: PostgreSQL does not run as root but as nobody, who may not enter ` +
-          `${above}; choose another state folder, start as an ordinary user, or run chmod o+x ${above}`,
+          `${above}; choose another --state-dir, start as an ordinary user, or run chmod o+x ${above}`,
       );
     }
     if (above === dirname(above)) return;

@@ -29,7 +29,7 @@ export async function openRunFolder(stateDir: string): Promise<RunFolder> {
   await makePrivate(folder);
   const lock = join(folder, 'lock');
   if (await answers(lock)) {
-    throw new Error(`another emulator works in ${stateDir}: stop it, or choose another state folder`);
+    throw new Error(`another emulator works in ${stateDir}: stop it, or choose another --state-dir`);
   }
   await rm(lock, { force: true });
   const server = createServer((socket) => socket.destroy());
