@@ -9,6 +9,7 @@ import {
   hours,
   later,
   minutes,
+  notAsked,
   now,
   object,
   prepared,
@@ -259,6 +260,7 @@ test.each<[string, WorldChange, string]>([
     'a missing role is looked for on the source',
     {
       ...prepared,
+      roleOnSource: notAsked,
       memory: {
         roleSeen: true,
         login: { attempts: 9, sinceMs: 61_000, nextInMs: 500, message: 'm', kind: 'roleMissing' },
