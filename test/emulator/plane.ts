@@ -7,10 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
-import type { PostgresRole } from '../../src/emulator/data-plane.ts';
+import type { DataPlane, PostgresRole } from '../../src/emulator/data-plane.ts';
 import type { HostMode } from '../../src/emulator/postgres/endpoints.ts';
 import { createPostgresDataPlane } from '../../src/emulator/postgres/postgres-data-plane.ts';
-import type { PostgresDataPlane } from '../../src/emulator/postgres/postgres-data-plane.ts';
 import type { LoginRequest } from '../../src/emulator/proxy/gate.ts';
 import { systemClock } from '../../src/kit/clock.ts';
 import type { Clock } from '../../src/kit/clock.ts';
@@ -18,7 +17,7 @@ import type { Clock } from '../../src/kit/clock.ts';
 export const letMeIn = 'let-me-in';
 export const user = '5f0a1b2c-service-principal';
 
-export interface Plane extends PostgresDataPlane {
+export interface Plane extends DataPlane {
   readonly stateDir: string;
   readonly pgPort: number;
   /** PEM of the authority that clients are to trust. */

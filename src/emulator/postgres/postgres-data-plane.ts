@@ -28,11 +28,6 @@ export interface PostgresDataPlaneOptions {
   readonly log: Log;
 }
 
-export interface PostgresDataPlane extends DataPlane {
-  /** Whether the role was made by SQL's `databricks_create_role`. */
-  isIdentityRole(branchUid: string, name: string): Promise<boolean>;
-}
-
 /** The database in which what concerns the whole instance is done. */
 const maintenanceDatabase = 'postgres';
 
@@ -40,7 +35,7 @@ const maintenanceDatabase = 'postgres';
  * Starts without any instance running: each wakes at its first connection. Endpoints are opened again by the caller,
  * who gets the same hosts as before. Rejects with one clear sentence when something outside is in the way.
  */
-export async function createPostgresDataPlane(options: PostgresDataPlaneOptions): Promise<PostgresDataPlane> {
+export async function createPostgresDataPlane(options: PostgresDataPlaneOptions): Promise<DataPlane> {
   const { stateDir, log } = options;
   const owner = await findOwner();
   await makeReachable(stateDir, owner);
@@ -69,7 +64,7 @@ function dataPlaneOf(
   endpoints: Endpoints,
   fillRoot: (dataDir: string) => Promise<void>,
   stop: () => Promise<void>,
-): PostgresDataPlane {
+): DataPlane {
   async function administer<T>(branchUid: string, work: (client: AdminClient) => Promise<T>): Promise<T> {
     try {
       return await branches.instance(branchUid).administer(maintenanceDatabase, work);
