@@ -1,57 +1,41 @@
-// The table of `kubectl get --watch`, line by line as it changes.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
-import { kubectlEnvironment } from '../../test/stack/kubectl.ts';
+// The table of `kubectl get`, again and again, row by row as it changes.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { runKubectl } from '../../test/stack/kubectl.ts';
 import type { Cluster } from '../../test/stack/cluster.ts';
 
+const everyMs = 100;
+
 /**
- * Starts to watch; `onRow` gets the header, and each row that differs from the one before in more than its last
- * column, the age. Call what it returns to end it.
+ * `onRow` gets the header, and each row that differs from the one before in more than its last column, the age. Call
+ * what it returns to end it.
  */
 export function watchTable(
-  { kubectl, adminKubeconfig }: Cluster,
+  cluster: Cluster,
   args: readonly string[],
   onRow: (cells: readonly string[]) => void,
 ): () => Promise<void> {
-  const child = spawn(kubectl, ['get', ...args, '--watch'], {
-    env: kubectlEnvironment(adminKubeconfig),
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
-  const parse = tableParser();
-  let last = '';
-  createInterface(child.stdout).on('line', (line) => {
-    const cells = parse(line);
-    const withoutAge = cells.slice(0, -1).join('|');
-    if (withoutAge !== last) onRow(cells);
-    last = withoutAge;
-  });
-  const closed = once(child, 'close');
+  let ended = false;
+  const seen = new Set<string>();
+  const watching = (async () => {
+    while (!ended) {
+      const text = await runKubectl(cluster, ['get', ...args]).catch(() => '');
+      for (const cells of tableCells(text)) {
+        const withoutAge = cells.slice(0, -1).join('|');
+        if (!seen.has(withoutAge)) onRow(cells);
+        seen.add(withoutAge);
+      }
+      await sleep(everyMs);
+    }
+  })();
   return async () => {
-    child.kill();
-    await closed;
+    ended = true;
+    await watching;
   };
 }
 
-/** Between two columns; a column never gets narrower, and its header is the first row. */
-const gap = 3;
-const narrowest = 8;
-
-/**
- * Takes kubectl's rows apart, to be called with one after the other. kubectl widens its columns as it goes, so the place
- * of a cell follows from the longest cells so far; splitting at spaces would lose the empty ones.
- */
-export function tableParser(): (line: string) => string[] {
-  let widths: number[] | undefined;
-  return (line) => {
-    widths ??= Array<number>(line.trim().split(/\s+/).length).fill(0);
-    let start = 0;
-    return widths.map((width, column) => {
-      const [cell = ''] = /^\S*( \S+)*/.exec(line.slice(start)) ?? [];
-      const wide = Math.max(width, cell.length + gap, narrowest);
-      if (widths) widths[column] = wide;
-      start += wide;
-      return cell;
-    });
-  };
+/** Rows of one table: a column begins where its header begins, so that empty cells are not lost. */
+export function tableCells(text: string): string[][] {
+  const lines = text.split('\n').filter((line) => line !== '');
+  const starts = [...(lines[0] ?? '').matchAll(/\S+/g)].map(({ index }) => index);
+  return lines.map((line) => starts.map((start, column) => line.slice(start, starts[column + 1]).trim()));
 }
