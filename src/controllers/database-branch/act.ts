@@ -19,7 +19,7 @@ import type { Credential } from '../../lakebase/client.ts';
 import { hasCode, LakebaseError } from '../../lakebase/errors.ts';
 import { endedMark } from '../../lakebase/ids.ts';
 import type { Login } from '../../lakebase/login.ts';
-import type { EndpointRef } from '../../lakebase/model.ts';
+import type { EndpointRef, Operation } from '../../lakebase/model.ts';
 import type { Provider } from '../providers.ts';
 import type { Memory, Remembered } from './memory.ts';
 import type { Sighting } from './observe.ts';
@@ -137,7 +137,7 @@ async function atProvider(
     case 'createBranch':
       return createBranch(reach, plan.expireTime);
     case 'resize':
-      await provider.manager.resizeEndpoint(endpointRef(plan.endpoint.id), plan.size, signal);
+      note(reach, await provider.manager.resizeEndpoint(endpointRef(plan.endpoint.id), plan.size, signal));
       reach.remembered.sized = `${world.recorded?.uid ?? ''}/${world.object.metadata.generation ?? 0}`;
       return done;
     case 'createRole':
@@ -199,9 +199,16 @@ async function createBranch({ memory, remembered, provider, wish, signal }: Reac
   }
 }
 
-async function roleChange({ memory, remembered, world }: Reach, change: () => Promise<unknown>): Promise<Outcome> {
+/** Changes of one branch run one after another: the next waits until this one is done. */
+function note({ remembered }: Reach, { name, done: isDone }: Operation): void {
+  if (isDone) delete remembered.operation;
+  else remembered.operation = name;
+}
+
+async function roleChange(reach: Reach, change: () => Promise<Operation>): Promise<Outcome> {
+  const { memory, remembered, world } = reach;
   try {
-    await change();
+    note(reach, await change());
     // The answer is an operation; the role counts once a GET shows it. Until then it is not asked for again.
     remembered.rolePostedAt = memory.now();
     delete remembered.role;

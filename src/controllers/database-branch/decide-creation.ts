@@ -67,11 +67,20 @@ function prepare(world: World, wish: Wish, branch: Branch, now: Date): Plan {
       transition: 'endpoint',
     });
   return (
+    operationStep(world) ??
     endpointStep(world, wish, endpoint.value) ??
     roleStep(world, wish) ??
     loginStep(world, wish, endpoint.value) ??
     issueStep(world, wish, branch, endpoint.value)
   );
+}
+
+/** Lakebase refuses a second change of a branch while the first one runs. */
+function operationStep({ memory, operationDone }: World): Plan | undefined {
+  if (!memory.operationRuns) return undefined;
+  if (operationDone.seen === 'notAsked') return look('operation');
+  if (operationDone.seen === 'unknown') return trouble(operationDone.error);
+  return waitFor(Reason.EndpointStarting, 'the branch is being prepared', { transition: 'endpoint' });
 }
 
 /** Sizes come before the login, because changing them restarts the compute. */

@@ -186,6 +186,16 @@ test.each<[string, WorldChange, string]>([
     'look endpoint',
   ],
   [
+    'a change under way is looked at before the next one',
+    { ...prepared, memory: { operationRuns: true } },
+    'look operation',
+  ],
+  [
+    'a change under way is waited for',
+    { ...prepared, memory: { operationRuns: true }, operationDone: present(false) },
+    'wait EndpointStarting',
+  ],
+  [
     'an endpoint without host is waited for',
     { ...prepared, endpoint: present((({ host: _none, ...rest }) => rest)(anEndpoint())) },
     'wait EndpointStarting',

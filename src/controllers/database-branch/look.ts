@@ -48,6 +48,15 @@ export async function look(
               ).length,
           ),
         };
+      case 'operation': {
+        const operationDone = await seen(
+          async () => (await manager.getOperation(remembered.operation ?? '', signal)).done,
+        );
+        // One that is forgotten is over as well.
+        if (operationDone.seen === 'absent' || (operationDone.seen === 'present' && operationDone.value))
+          delete remembered.operation;
+        return { operationDone };
+      }
       case 'endpoint':
         return {
           endpoint: orAbsent(

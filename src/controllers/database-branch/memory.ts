@@ -30,6 +30,8 @@ export interface Remembered {
   login?: { attempts: number; firstAt: number; nextAt: number; message: string; kind: LoginView['kind'] };
   mint?: Failure;
   mintSaidGone?: boolean;
+  /** Name of the operation of the last change on the branch, until it was seen to be done. */
+  operation?: string;
   role?: Failure;
   rolePostedAt?: number;
   /** `<branch uid>/<role>` */
@@ -131,6 +133,7 @@ export class Memory {
       role: this.#failure(memory.role),
       deletedMsAgo: ago(memory.deletedAt),
       sized: memory.sized === `${branchUid ?? ''}/${generation}`,
+      operationRuns: memory.operation !== undefined,
       rolePostedMsAgo: ago(memory.rolePostedAt),
       roleSeen: memory.roleSeen === `${branchUid ?? ''}/${username ?? ''}`,
       secretReadInMs: this.secretReadInMs(uid),

@@ -61,6 +61,7 @@ const nothingAsked = {
   tagged: notAsked,
   rememberedAsDeleted: notAsked,
   unarchived: notAsked,
+  operationDone: notAsked,
   endpoint: notAsked,
   role: notAsked,
   roleOnSource: notAsked,

@@ -9,7 +9,7 @@ import type { Problem } from './wish.ts';
 
 /** What a decision may ask to see before it can be made. */
 export type Sight =
-  'branch' | 'deletedIds' | 'room' | 'endpoint' | 'role' | 'roleOnSource' | 'sourceEndpoints' | 'tagged';
+  'branch' | 'deletedIds' | 'room' | 'operation' | 'endpoint' | 'role' | 'roleOnSource' | 'sourceEndpoints' | 'tagged';
 
 export type Plan =
   /** Not decidable yet: look at this, then decide again in the same pass. */

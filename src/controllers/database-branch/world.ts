@@ -47,6 +47,8 @@ export interface World {
   readonly rememberedAsDeleted: Seen<boolean>;
   /** How many branches of the project count against the provider's limit, whoever made them. */
   readonly unarchived: Seen<number>;
+  /** Whether the last change that was asked for on the branch is done. */
+  readonly operationDone: Seen<boolean>;
   readonly endpoint: Seen<Endpoint>;
   /** Role of the login on the branch. */
   readonly role: Seen<Role>;
@@ -80,6 +82,8 @@ export interface MemoryView {
   readonly deletedMsAgo: number | undefined;
   /** The sizes were already set on this branch by this process, or found right. */
   readonly sized: boolean;
+  /** A change of the branch was asked for whose end was not seen yet. */
+  readonly operationRuns: boolean;
   /** Milliseconds since a role was asked for on the branch. */
   readonly rolePostedMsAgo: number | undefined;
   /** The role was seen on the branch, usable and with all memberships, by this process. */
