@@ -3,8 +3,7 @@ import { branchClassResource, databaseBranchResource, reportingController } from
 import type { BranchClass } from './api/v1alpha1/branch-class.ts';
 import type { DatabaseBranch } from './api/v1alpha1/database-branch.ts';
 import { branchClassController, wakeBranchClasses } from './controllers/branch-class/index.ts';
-import { databaseBranchController, wakeDatabaseBranches } from './controllers/database-branch/index.ts';
-import { secretNameOf } from './controllers/database-branch/wish.ts';
+import { databaseBranchController, secretKeyOf, wakeDatabaseBranches } from './controllers/database-branch/index.ts';
 import { Namespaces } from './controllers/namespaces.ts';
 import { Providers, type MakeClient } from './controllers/providers.ts';
 import { Cache } from './kit/cache.ts';
@@ -143,7 +142,7 @@ function createCaches({ kube, clock, log, watchNamespaces }: OperatorParts): {
     onError,
     indexes: {
       class: ({ spec }) => [spec.className],
-      secretName: (object) => [`${object.metadata.namespace ?? ''}/${secretNameOf(object)}`],
+      secretName: (object) => [secretKeyOf(object)],
     },
   });
   const classes = new Cache<BranchClass>({ kube, clock, type: branchClassResource, onError });

@@ -1,14 +1,19 @@
-// Labels of namespaces, read by name: the operator may neither list nor watch them.
+// Namespaces, read by name: the operator may neither list nor watch them.
 import { namespaceResource } from '../api/names.ts';
 import type { Clock } from '../kit/clock.ts';
 import type { Kube, KubeObject } from '../kit/kube.ts';
 
 const readAgainMs = 10_000;
 
+export interface NamespaceSeen {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly terminating: boolean;
+}
+
 export class Namespaces {
   readonly #kube: Kube;
   readonly #clock: Clock;
-  readonly #reads = new Map<string, { at: number; labels: Promise<Readonly<Record<string, string>>> }>();
+  readonly #reads = new Map<string, { at: number; seen: Promise<NamespaceSeen> }>();
 
   constructor(kube: Kube, clock: Clock) {
     this.#kube = kube;
@@ -16,16 +21,17 @@ export class Namespaces {
   }
 
   /** At most 10 s old. Throws KubeError or KubeUnreachable. */
-  labels(name: string): Promise<Readonly<Record<string, string>>> {
+  read(name: string): Promise<NamespaceSeen> {
     const now = this.#clock.monotonicMs();
     const known = this.#reads.get(name);
-    if (known && now - known.at < readAgainMs) return known.labels;
+    if (known && now - known.at < readAgainMs) return known.seen;
     for (const [other, { at }] of this.#reads) if (now - at >= readAgainMs) this.#reads.delete(other);
-    const labels = this.#kube
-      .get<KubeObject>(namespaceResource, { name })
-      .then(({ metadata }) => metadata.labels ?? {});
-    labels.catch(() => this.#reads.delete(name));
-    this.#reads.set(name, { at: now, labels });
-    return labels;
+    const seen = this.#kube.get<KubeObject>(namespaceResource, { name }).then(({ metadata }) => ({
+      labels: metadata.labels ?? {},
+      terminating: metadata.deletionTimestamp !== undefined,
+    }));
+    seen.catch(() => this.#reads.delete(name));
+    this.#reads.set(name, { at: now, seen });
+    return seen;
   }
 }

@@ -52,3 +52,6 @@ export function lifeLeft(life: { readonly issueTime: Date; readonly expireTime: 
   if (lifeMs <= 0) return 0;
   return Math.min(1, Math.max(0, (life.expireTime.getTime() - now.getTime()) / lifeMs));
 }
+
+/** A credential with less than this share of its life left is worth worrying about. */
+export const worryShare = 1 / 3;

@@ -61,6 +61,3 @@ export function prove(request: ProofRequest): Proof {
 const plainHost = (host: string | undefined): string => (host ?? '').toLowerCase().replace(/\.$/, '');
 const sameHost = (a: string | undefined, b: string | undefined): boolean =>
   plainHost(a) !== '' && plainHost(a) === plainHost(b);
-
-export const sameBinding = (a: Binding, b: Binding): boolean =>
-  a.branchUid === b.branchUid && a.endpointUid === b.endpointUid && a.host === b.host && a.username === b.username;

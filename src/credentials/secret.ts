@@ -73,7 +73,8 @@ export type SecretSeen =
       readonly resourceVersion: string;
       readonly branchUid: string | undefined;
     }
-  | { readonly is: 'foreign'; readonly controller: string | undefined };
+  | { readonly is: 'foreign'; readonly controller: string | undefined }
+  | { readonly is: 'leaving' };
 
 /** Whose Secret this is and what it holds. */
 export function readSecret(secret: Secret, owner: Omit<SecretOwner, 'reference'>): SecretSeen {
@@ -86,8 +87,9 @@ export function readSecret(secret: Secret, owner: Omit<SecretOwner, 'reference'>
   };
   if (controller && controller.uid !== owner.uid)
     return { is: 'foreign', controller: `${controller.kind}/${controller.name}` };
-  if (!controller)
-    return namesOwner(metadata, owner) ? { is: 'restored', ...identity } : { is: 'foreign', controller: undefined };
+  if (!controller && !namesOwner(metadata, owner)) return { is: 'foreign', controller: undefined };
+  if (metadata.deletionTimestamp) return { is: 'leaving' };
+  if (!controller) return { is: 'restored', ...identity };
   const issued = parseIssued(secret);
   return issued ? { is: 'ours', secret: issued } : { is: 'damaged', ...identity };
 }
@@ -238,12 +240,25 @@ export const bindingHash = ({ branchUid, endpointUid, host, username }: Binding)
 
 export const rotateTokenHash = (token: string): string => hash(token);
 
-function contentHash(secret: Secret, keys: ManagedKeys): string {
-  const { [annotationKey.contentHash]: _itself, ...annotations } = secret.metadata.annotations ?? {};
-  const ours = Object.entries(annotations).filter(([key]) => key.startsWith('lakebranch.dev/'));
-  const data = keys.data.map((key) => [key, secret.data?.[key] ?? null]);
-  return hash(stable({ annotations: Object.fromEntries(ours), data: Object.fromEntries(data) }));
+/** Over what we wrote and nothing else, so that keys and annotations of others do no harm. */
+function contentHash({ data, metadata }: Secret, keys: ManagedKeys): string {
+  const annotations = hashed.map((key) => [key, metadata.annotations?.[key] ?? null]);
+  const values = keys.data.map((key) => [key, data?.[key] ?? null]);
+  return hash(stable({ annotations: Object.fromEntries(annotations), data: Object.fromEntries(values) }));
 }
+
+const hashed = [
+  annotationKey.owner,
+  annotationKey.branchUid,
+  annotationKey.endpointUid,
+  annotationKey.proof,
+  annotationKey.revision,
+  annotationKey.issueTime,
+  annotationKey.expireTime,
+  annotationKey.rotateTokenHash,
+  annotationKey.shapeHash,
+  annotationKey.keys,
+];
 
 const hash = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 32);
 

@@ -48,7 +48,7 @@ export const bclass: BranchClass = {
   },
 };
 
-export const { wish } = wishOf(object, bclass, 'cluster');
+export const { wish } = wishOf(object, bclass, { clusterID: 'cluster', now, hasSecret: false });
 
 export const aBranch = (overrides: Partial<Branch> = {}): Branch => ({
   id: wish.branchId,
@@ -110,6 +110,9 @@ const calm: MemoryView = {
   mintSaidGone: false,
   mint: undefined,
   role: undefined,
+  lease: undefined,
+  size: undefined,
+  write: undefined,
   operationRuns: false,
   rolePostedMsAgo: undefined,
   deletedMsAgo: undefined,
@@ -135,6 +138,7 @@ export function aWorld({ memory, ...change }: WorldChange = {}): World {
     releaseAsked: false,
     bclass,
     problems: [],
+    namespaceTerminating: false,
     notAllowedSince: undefined,
     specSeen: true,
     secret: { is: 'none' },

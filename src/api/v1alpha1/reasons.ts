@@ -111,6 +111,11 @@ export const reasonGroups = {
         'Nothing, if pods reach the database in another way than the operator. Otherwise open port 5432 (spec.provider.port of the class) for the operator.',
       terminal: false,
     },
+    NamespaceTerminating: {
+      meaning: 'The namespace is being deleted, and nothing new is made in it.',
+      remedy: nothing,
+      terminal: false,
+    },
     SecretPending: {
       meaning: 'The login works; the Secret is being written.',
       remedy: itself,
@@ -242,6 +247,22 @@ export const reasonGroups = {
     TemplateInvalid: {
       meaning: 'spec.credentials.template uses something other than {{ .key }} with a key of the Secret.',
       remedy: 'Correct the template: the message names the place and the known keys.',
+      terminal: true,
+    },
+    SecretWriteRefused: {
+      meaning: 'The API server does not take the Secret: a quota, a policy, or an immutable Secret stands in the way.',
+      remedy: 'Remove what the message names. The write is repeated by itself.',
+      terminal: true,
+    },
+    RequestRefused: {
+      meaning: 'The provider refuses a request as it is, and would refuse it again.',
+      remedy: 'Change in the object or the class what the message names.',
+      terminal: true,
+    },
+    ClusterIDChanged: {
+      meaning:
+        'The operator runs with another cluster id than the one under which the branch was made, and does not look for it under another name.',
+      remedy: 'Set LAKEBRANCH_CLUSTER_ID to the value that it had.',
       terminal: true,
     },
     SecretNotOwned: {

@@ -2,7 +2,8 @@
 import type { BranchClass } from '../../api/v1alpha1/branch-class.ts';
 import type { DatabaseBranch } from '../../api/v1alpha1/database-branch.ts';
 import { databaseBranchFinalizer } from '../../api/names.ts';
-import type { Reason } from '../../api/v1alpha1/reasons.ts';
+import { ConditionType } from '../../api/v1alpha1/conditions.ts';
+import { Reason } from '../../api/v1alpha1/reasons.ts';
 import type { LakebaseError } from '../../lakebase/errors.ts';
 import type { Project } from '../../lakebase/model.ts';
 
@@ -31,13 +32,30 @@ export function decide({ deleting, held, users }: World): Plan {
 }
 
 /**
- * An object holds its class from its claim until its finalizer goes; one that is stalled before it ever had a branch
- * does not, so that a class with a mistake in it can be deleted.
+ * An object holds its class from its claim until its finalizer goes. One that was refused before the provider was ever
+ * asked does not, so that a class with a mistake in it can be deleted; nor one that has ended and left nothing.
  */
 export function holdsClass({ metadata, status }: DatabaseBranch): boolean {
   if (!metadata.finalizers?.includes(databaseBranchFinalizer)) return false;
-  const hasBranch = status?.branch !== undefined || status?.candidate !== undefined;
-  const stalled =
-    status?.conditions?.some(({ type, status: value }) => type === 'Stalled' && value === 'True') ?? false;
-  return hasBranch || !stalled;
+  if (status?.branch || status?.candidate) return true;
+  const stalled = status?.conditions?.find(({ type }) => type === ConditionType.Stalled);
+  return !stalled || !askedNobody.has(stalled.reason);
 }
+
+/** Reasons that come before the first request for a branch, and those of an object that has ended. */
+const askedNobody = new Set<string>([
+  Reason.ClassNotFound,
+  Reason.ClassNotReady,
+  Reason.ClassTerminating,
+  Reason.CredentialsNotFound,
+  Reason.NamespaceNotAllowed,
+  Reason.SourceNotAllowed,
+  Reason.SecretNotOwned,
+  Reason.ExpirationExceedsMaximum,
+  Reason.NeverExpireNotAllowed,
+  Reason.EndpointSizeNotAllowed,
+  Reason.TemplateInvalid,
+  Reason.Expired,
+  Reason.LeaseLapsed,
+  Reason.DeletedExternally,
+]);

@@ -29,15 +29,23 @@ const unhealthyMs = 10_000;
 export function branchClassController(deps: BranchClassDeps): {
   reconcile: (key: string, signal: AbortSignal) => Promise<Next>;
 } {
+  const asked = new Map<string, Asked>();
+  deps.classes.subscribe((change, { metadata }) => {
+    if (change === 'delete') asked.delete(metadata.uid ?? '');
+  });
   return {
     reconcile: async (key, signal) => {
       const bclass = deps.classes.get(key);
-      return bclass ? pass(deps, bclass, signal) : settled;
+      return bclass ? pass({ ...deps, asked }, bclass, signal) : settled;
     },
   };
 }
 
-async function pass(deps: BranchClassDeps, bclass: BranchClass, signal: AbortSignal): Promise<Next> {
+interface PassDeps extends BranchClassDeps {
+  readonly asked: Map<string, Asked>;
+}
+
+async function pass(deps: PassDeps, bclass: BranchClass, signal: AbortSignal): Promise<Next> {
   const world = await observe(deps, bclass, signal);
   const plan = decide(world);
   switch (plan.do) {
@@ -53,11 +61,8 @@ async function pass(deps: BranchClassDeps, bclass: BranchClass, signal: AbortSig
   }
 }
 
-async function observe(
-  { classes, objects, providers }: BranchClassDeps,
-  bclass: BranchClass,
-  signal: AbortSignal,
-): Promise<World> {
+async function observe(deps: PassDeps, bclass: BranchClass, signal: AbortSignal): Promise<World> {
+  const { classes, objects } = deps;
   const { metadata } = classes.get(bclass.metadata.name) ?? bclass;
   const users = objects.byIndex('class', metadata.name).filter(holdsClass).length;
   const deleting = metadata.deletionTimestamp !== undefined;
@@ -66,11 +71,32 @@ async function observe(
     deleting,
     held: metadata.finalizers?.includes(branchClassFinalizer) ?? false,
     users,
-    project: deleting ? { seen: 'notAsked' } : await projectSeen(providers, bclass, signal),
+    project: deleting ? { seen: 'notAsked' } : await projectSeen(deps, bclass, signal),
   };
 }
 
-async function projectSeen(providers: Providers, bclass: BranchClass, signal: AbortSignal): Promise<ProjectSeen> {
+/** What was last seen of the project of a class, so that objects that come and go do not have it asked for. */
+interface Asked {
+  readonly at: number;
+  readonly generation: number | undefined;
+  readonly project: ProjectSeen;
+}
+
+async function projectSeen(
+  { clock, providers, asked }: PassDeps,
+  bclass: BranchClass,
+  signal: AbortSignal,
+): Promise<ProjectSeen> {
+  const { uid = '', generation } = bclass.metadata;
+  const last = asked.get(uid);
+  const keptMs = last?.project.seen === 'present' ? healthyMs : unhealthyMs;
+  if (last && last.generation === generation && clock.monotonicMs() - last.at < keptMs) return last.project;
+  const project = await askForProject(providers, bclass, signal);
+  asked.set(uid, { at: clock.monotonicMs(), generation, project });
+  return project;
+}
+
+async function askForProject(providers: Providers, bclass: BranchClass, signal: AbortSignal): Promise<ProjectSeen> {
   const provider = await providers.of(bclass);
   if (!provider.usable) return { seen: 'unusable', reason: provider.reason, message: provider.message };
   try {

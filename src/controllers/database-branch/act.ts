@@ -1,6 +1,7 @@
 // Runs one step. The only file of this controller that writes; every step may be repeated.
 import { annotationKey, databaseBranchFinalizer, databaseBranchResource, secretResource } from '../../api/names.ts';
 import type { DatabaseBranch } from '../../api/v1alpha1/database-branch.ts';
+import { Reason } from '../../api/v1alpha1/reasons.ts';
 import {
   renderSecret,
   readSecret,
@@ -13,7 +14,14 @@ import {
 } from '../../credentials/secret.ts';
 import type { Clock } from '../../kit/clock.ts';
 import { addFinalizer, removeFinalizer } from '../../kit/finalizers.ts';
-import { isAlreadyExists, isConflict, isNamespaceTerminating, isNotFound, type Kube } from '../../kit/kube.ts';
+import {
+  isAlreadyExists,
+  isConflict,
+  isNamespaceTerminating,
+  isNotFound,
+  KubeError,
+  type Kube,
+} from '../../kit/kube.ts';
 import { unreachable } from '../../kit/result.ts';
 import type { Credential } from '../../lakebase/client.ts';
 import { hasCode, LakebaseError } from '../../lakebase/errors.ts';
@@ -23,7 +31,7 @@ import type { EndpointRef, Operation } from '../../lakebase/model.ts';
 import type { Provider } from '../providers.ts';
 import type { Memory, Remembered } from './memory.ts';
 import type { Sighting } from './observe.ts';
-import type { EndReason, Plan, SecretIdentity } from './plan.ts';
+import { stall, waitFor, writeRefused, type EndReason, type Plan, type SecretIdentity, type Wait } from './plan.ts';
 import { secretNameOf, type Wish } from './wish.ts';
 import type { World } from './world.ts';
 
@@ -38,11 +46,13 @@ export interface ActDeps {
  * - `done`    the step was taken; look again
  * - `stale`   what the step rested on has changed meanwhile: nothing was written, start again from a read
  * - `failed`  the provider did not do it
+ * - `refused` the API server did not take the write, and would not take it again now
  */
 export type Outcome =
   | { readonly is: 'done'; readonly object?: DatabaseBranch }
   | { readonly is: 'stale' }
-  | { readonly is: 'failed'; readonly error: LakebaseError };
+  | { readonly is: 'failed'; readonly error: LakebaseError }
+  | { readonly is: 'refused'; readonly state: Wait };
 
 const done: Outcome = { is: 'done' };
 const stale: Outcome = { is: 'stale' };
@@ -56,8 +66,7 @@ export async function act(deps: ActDeps, sighting: Sighting, plan: Step, signal:
   } catch (error) {
     if (error instanceof LakebaseError) return { is: 'failed', error };
     if (isConflict(error) || isAlreadyExists(error)) return forgetSecret(deps, sighting.world);
-    // A namespace on its way out takes no new objects; what was not written is not missed.
-    if (isNamespaceTerminating(error)) return done;
+    if (isNamespaceTerminating(error)) return { is: 'refused', state: namespaceTerminating };
     throw error;
   }
 }
@@ -137,7 +146,9 @@ async function atProvider(
     case 'createBranch':
       return createBranch(reach, plan.expireTime);
     case 'resize':
-      note(reach, await provider.manager.resizeEndpoint(endpointRef(plan.endpoint.id), plan.size, signal));
+      await remembering(reach, 'size', async () =>
+        note(reach, await provider.manager.resizeEndpoint(endpointRef(plan.endpoint.id), plan.size, signal)),
+      );
       reach.remembered.sized = `${world.recorded?.uid ?? ''}/${world.object.metadata.generation ?? 0}`;
       return done;
     case 'createRole':
@@ -164,7 +175,7 @@ async function atProvider(
     case 'render':
       return writeSecret(reach, plan.secret, plan.secret);
     case 'extendLease':
-      await provider.manager.setExpiration({ ...branch, branch: plan.branch.id }, plan.expireTime, signal);
+      await remembering(reach, 'lease', () => provider.manager.setExpiration(branch, plan.expireTime, signal));
       return done;
     case 'deleteBranch':
       reach.remembered.deletedAt = deps.memory.now();
@@ -205,33 +216,37 @@ function note({ remembered }: Reach, { name, done: isDone }: Operation): void {
   else remembered.operation = name;
 }
 
-async function roleChange(reach: Reach, change: () => Promise<Operation>): Promise<Outcome> {
-  const { memory, remembered, world } = reach;
+/** A failure is kept with a backoff of its own, which the next decision waits for. */
+async function remembering<T>(
+  { remembered, memory, world }: Reach,
+  chore: 'lease' | 'size' | 'role' | 'mint',
+  run: () => Promise<T>,
+): Promise<T> {
   try {
-    note(reach, await change());
-    // The answer is an operation; the role counts once a GET shows it. Until then it is not asked for again.
-    remembered.rolePostedAt = memory.now();
-    delete remembered.role;
-    return done;
+    const result = await run();
+    delete remembered[chore];
+    return result;
   } catch (error) {
-    if (!(error instanceof LakebaseError)) throw error;
-    if (error.code === 'exists') return done;
-    remembered.role = memory.failed(remembered.role, error, world.uid);
-    return { is: 'failed', error };
+    if (error instanceof LakebaseError) remembered[chore] = memory.failed(remembered[chore], error, world.uid);
+    throw error;
   }
 }
 
+/** The answer is an operation; the role counts once a GET shows it. Until then it is not asked for again. */
+async function roleChange(reach: Reach, change: () => Promise<Operation>): Promise<Outcome> {
+  await remembering(reach, 'role', async () => note(reach, await change()));
+  reach.remembered.rolePostedAt = reach.memory.now();
+  return done;
+}
+
 async function mint(reach: Reach, endpoint: string): Promise<Credential> {
-  const { provider, remembered, memory, world, wish, signal } = reach;
+  const { provider, remembered, wish, signal } = reach;
   try {
-    const credential = await provider.login.mintCredential(reach.endpointRef(endpoint), wish.tokenTTLSeconds, signal);
-    delete remembered.mint;
-    return credential;
+    return await remembering(reach, 'mint', () =>
+      provider.login.mintCredential(reach.endpointRef(endpoint), wish.tokenTTLSeconds, signal),
+    );
   } catch (error) {
-    if (error instanceof LakebaseError) {
-      remembered.mint = memory.failed(remembered.mint, error, world.uid);
-      remembered.mintSaidGone = error.code === 'notFound';
-    }
+    remembered.mintSaidGone = hasCode(error, 'notFound');
     throw error;
   }
 }
@@ -244,7 +259,6 @@ async function tryLogin(reach: Reach, { endpoint, username }: Extract<Plan, { do
   const branchUid = world.recorded?.uid ?? '';
   if (remembered.held?.branchUid !== branchUid) {
     remembered.held = { branchUid, credential: await mint(reach, endpoint.id), loggedIn: false };
-    delete remembered.login;
   }
   const { credential } = remembered.held;
   const result = await reach.login(
@@ -265,56 +279,67 @@ async function tryLogin(reach: Reach, { endpoint, username }: Extract<Plan, { do
   }
   const attempts = (remembered.login?.attempts ?? 0) + 1;
   const now = memory.now();
-  // 1, 2, 4, 8 s, then every 8 s: a fresh branch refuses logins for up to a minute.
-  const nextAt = now + 1000 * 2 ** Math.min(3, attempts - 1);
-  remembered.login = {
-    attempts,
-    firstAt: remembered.login?.firstAt ?? now,
-    nextAt,
-    message: result.message,
-    kind: result.kind,
-  };
+  const firstAt = remembered.login?.firstAt ?? now;
+  const nextAt = now + loginPauseMs(attempts, now - firstAt);
+  remembered.login = { attempts, firstAt, nextAt, message: result.message, kind: result.kind };
   return done;
 }
+
+/** A fresh branch refuses logins for up to a minute: 1, 2, 4, 8 s, then every 8 s; after that once a minute. */
+const loginPauseMs = (attempts: number, sinceMs: number): number =>
+  sinceMs > 60_000 ? 60_000 : 1000 * 2 ** Math.min(3, attempts - 1);
 
 /** A token is written only this soon after it was minted. */
 const youngMs = 60_000;
 
-async function issue(reach: Reach, plan: Extract<Plan, { do: 'issue' }>): Promise<Outcome> {
+async function issue(reach: Reach, { binding, replaces }: Extract<Plan, { do: 'issue' }>): Promise<Outcome> {
   const { remembered, clock, wish } = reach;
-  const { binding, replaces } = plan;
-  const held = remembered.held?.branchUid === binding.branchUid ? remembered.held.credential : undefined;
+  const { branchUid } = binding;
+  const held = remembered.held?.branchUid === branchUid ? remembered.held.credential : undefined;
   const young = held && clock.now().getTime() - held.issueTime.getTime() < youngMs;
   const credential = young ? held : await mint(reach, primary);
-  delete remembered.held;
+  // Kept until the Secret has it: a write that is refused must not cost a token and a login each time.
+  remembered.held = { branchUid, credential, loggedIn: true };
   const revision = (replaces && 'revision' in replaces ? replaces.revision : 0) + 1;
-  const { token, issueTime, expireTime } = credential;
-  return writeSecret(
-    reach,
-    { binding, token, issueTime, expireTime, revision, rotateTokenHash: rotateTokenHash(wish.rotateToken) },
-    replaces,
-  );
+  const issued = { ...credential, binding, revision, rotateTokenHash: rotateTokenHash(wish.rotateToken) };
+  const outcome = await writeSecret(reach, issued, replaces);
+  if (outcome.is === 'done') delete remembered.held;
+  return outcome;
 }
 
 /** Conditional in every case: a create fails on any Secret of the name, a change on any version but the one last seen. */
 async function writeSecret(
-  { kube, memory, remembered, world, wish, signal }: Reach,
+  reach: Reach,
   credential: IssuedCredential,
   replaces: SecretIdentity | IssuedSecret | undefined,
 ): Promise<Outcome> {
+  const { kube, memory, remembered, world, wish, signal } = reach;
   const owner = ownerOf(world.object);
   const next = renderSecret(wish.secretName, owner, wish.shape, credential);
-  const written = replaces
-    ? await kube.mergePatch<Secret>(
-        secretResource,
-        { namespace: owner.namespace, name: wish.secretName },
-        secretPatch(next, replaces),
-        { signal },
-      )
-    : await kube.create<Secret>(secretResource, next, { signal });
-  remembered.secret = { value: readSecret(written, owner), readAt: memory.now() };
-  return done;
+  const key = { namespace: owner.namespace, name: wish.secretName };
+  try {
+    const written = replaces
+      ? await kube.mergePatch<Secret>(secretResource, key, secretPatch(next, replaces), { signal })
+      : await kube.create<Secret>(secretResource, next, { signal });
+    remembered.secret = { value: readSecret(written, owner), readAt: memory.now() };
+    delete remembered.write;
+    return done;
+  } catch (error) {
+    if (isConflict(error) || isAlreadyExists(error) || isNotFound(error)) return forgetSecret(reach, world);
+    if (!(error instanceof KubeError) || error.code >= 500 || error.code === 429) throw error;
+    const message = error.status.message ?? error.reason;
+    memory.writeFailed(world.uid, message);
+    return {
+      is: 'refused',
+      state: isNamespaceTerminating(error) ? namespaceTerminating : stall(writeRefused(message)),
+    };
+  }
 }
+
+const namespaceTerminating = waitFor(
+  Reason.NamespaceTerminating,
+  'the namespace is being deleted: nothing new is made in it',
+);
 
 function ownerOf({ metadata }: DatabaseBranch): SecretOwner {
   const { name, namespace = '', uid = '' } = metadata;

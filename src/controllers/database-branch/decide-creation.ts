@@ -13,6 +13,10 @@ import type { FailureView, World } from './world.ts';
 export function decideCreation(world: World, wish: Wish, now: Date): Plan {
   const obstacle = obstacleOf(world, wish);
   if (obstacle) return stall(obstacle);
+  if (world.namespaceTerminating)
+    return waitFor(Reason.NamespaceTerminating, 'the namespace is being deleted: nothing new is made in it', {
+      lookInMs: 10_000,
+    });
   const { branch } = world;
   switch (branch.seen) {
     case 'notAsked':
@@ -47,8 +51,9 @@ function accept(world: World, wish: Wish, branch: Branch, now: Date): Plan {
   return recorded?.uid === branch.uid ? prepare(world, wish, branch, now) : { do: 'record' };
 }
 
-export const claimOf = (world: World, wish: Wish): Parameters<typeof notOurs>[1] => ({
-  recordedUid: world.recorded?.uid,
+const claimOf = (world: World, wish: Wish): Parameters<typeof notOurs>[1] => ({
+  // A candidate that was never served may be replaced by another under the same id; what was served may not.
+  recordedUid: world.recorded?.served ? world.recorded.uid : undefined,
   source: wish.source,
   objectCreated: new Date(world.object.metadata.creationTimestamp ?? 0),
   skewMs: world.clockSkewMs ?? 0,
@@ -85,6 +90,7 @@ function operationStep({ memory, operationDone }: World): Plan | undefined {
 
 /** Sizes come before the login, because changing them restarts the compute. */
 function endpointStep({ memory }: World, wish: Wish, endpoint: Endpoint): Plan | undefined {
+  if (memory.size && memory.size.nextInMs > 0) return { ...trouble(memory.size.error), lookInMs: memory.size.nextInMs };
   const size = memory.sized ? undefined : sizeChange(endpoint, wish.size);
   if (size) return { do: 'resize', endpoint, size };
   if (!endpoint.pending) return undefined;
@@ -127,17 +133,21 @@ function roleStep(world: World, wish: Wish): Plan | undefined {
     case 'absent':
       return missingRole(world, username);
     case 'present':
-      return presentRole(role.value, wish);
+      return presentRole(world, role.value, wish);
   }
 }
 
-function missingRole({ memory }: World, postgresRole: string): Plan {
-  const asked = memory.rolePostedMsAgo !== undefined && memory.rolePostedMsAgo < postAgainMs;
-  if (!asked) return { do: 'createRole', postgresRole };
-  return waitFor(Reason.RolePending, 'the role of the login is being made on the branch', { transition: 'role' });
-}
+const missingRole = (world: World, postgresRole: string): Plan =>
+  askedForRole(world) ? roleBeingMade : { do: 'createRole', postgresRole };
 
-function presentRole(role: Role, wish: Wish): Plan | undefined {
+const askedForRole = ({ memory }: World): boolean =>
+  memory.rolePostedMsAgo !== undefined && memory.rolePostedMsAgo < postAgainMs;
+
+const roleBeingMade = waitFor(Reason.RolePending, 'the role of the login is being made on the branch', {
+  transition: 'role',
+});
+
+function presentRole(world: World, role: Role, wish: Wish): Plan | undefined {
   switch (roleDefect(role, wish.membershipRoles)) {
     case 'unusable':
       return stall({
@@ -145,7 +155,7 @@ function presentRole(role: Role, wish: Wish): Plan | undefined {
         message: `role ${role.postgresRole} exists on the branch as ${role.identityType} with ${role.authMethod}; the login needs a SERVICE_PRINCIPAL with LAKEBASE_OAUTH_V1: drop it on the source and create this object again`,
       });
     case 'lacksMembership':
-      return { do: 'extendRole', role };
+      return askedForRole(world) ? roleBeingMade : { do: 'extendRole', role };
     case undefined:
       return undefined;
   }

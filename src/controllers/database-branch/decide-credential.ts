@@ -2,7 +2,7 @@
 import { Reason } from '../../api/v1alpha1/reasons.ts';
 import { prove, type Binding } from '../../credentials/proof.ts';
 import type { Branch, Endpoint } from '../../lakebase/model.ts';
-import { look, stall, trouble, waitFor, type Plan } from './plan.ts';
+import { look, stall, trouble, waitFor, writeRefused, type Plan, type Wait } from './plan.ts';
 import type { Wish } from './wish.ts';
 import type { LoginView, World } from './world.ts';
 
@@ -12,18 +12,27 @@ const reportLoginMs = 60_000;
 export function loginStep(world: World, wish: Wish, endpoint: Endpoint): Plan | undefined {
   const { login, loggedIn, mint } = world.memory;
   if (!wish.verifyLogin || loggedIn || alreadyProved(world, endpoint)) return undefined;
-  if (mint && mint.nextInMs > 0) return { ...trouble(mint.error), lookInMs: mint.nextInMs };
+  if (mint && mint.nextInMs > 0) return { ...trouble(mint.error, 'login'), lookInMs: mint.nextInMs };
   if (login?.kind === 'noPath') return undefined;
   if (login && login.nextInMs > 0) return loginPause(world, login);
   return { do: 'login', endpoint, username: world.username ?? '' };
 }
 
 function loginPause(world: World, login: LoginView): Plan {
-  const { nextInMs: lookInMs, sinceMs, kind, message } = login;
-  if (sinceMs <= reportLoginMs)
-    return waitFor(Reason.LoginPending, 'the fresh branch does not accept logins yet', { lookInMs });
-  if (kind === 'roleMissing' && world.roleOnSource.seen === 'notAsked') return look('roleOnSource');
-  return waitFor(Reason.LoginFailed, loginFailure(world, message), { lookInMs });
+  const missing = login.sinceMs > reportLoginMs && login.kind === 'roleMissing';
+  if (missing && world.roleOnSource.seen === 'notAsked') return look('roleOnSource');
+  return { ...loginState(world), lookInMs: login.nextInMs };
+}
+
+/** What to say while logins are tried. */
+export function loginState(world: World): Wait {
+  const { login } = world.memory;
+  if (!login || login.sinceMs <= reportLoginMs)
+    return waitFor(
+      Reason.LoginPending,
+      'logging in once before the credential is handed out; a fresh branch may refuse that for a minute',
+    );
+  return waitFor(Reason.LoginFailed, loginFailure(world, login.message));
 }
 
 function loginFailure({ memory, roleOnSource, username }: World, message: string): string {
@@ -45,8 +54,9 @@ function alreadyProved({ object, username }: World, endpoint: Endpoint): boolean
 export function issueStep(world: World, wish: Wish, branch: Branch, endpoint: Endpoint): Plan {
   const problem = world.problems.find(({ reason }) => forbidsIssue.has(reason));
   if (problem) return stall(problem);
-  const { mint } = world.memory;
-  if (mint && mint.nextInMs > 0) return { ...trouble(mint.error), lookInMs: mint.nextInMs };
+  const { mint, write } = world.memory;
+  if (mint && mint.nextInMs > 0) return { ...trouble(mint.error, 'login'), lookInMs: mint.nextInMs };
+  if (write && write.nextInMs > 0) return { ...stall(writeRefused(write.message)), lookInMs: write.nextInMs };
   return proofOrElse(world, wish, branch, endpoint);
 }
 

@@ -39,8 +39,9 @@ export function decideDeletion(world: World): Plan {
 }
 
 // A class that is gone takes the way to the provider with it. An object that never came to a branch may still go.
-function unreachableProvider({ object, problems, recorded }: World): Plan {
-  const madeNothing = !recorded && !object.status?.candidate && !object.status?.branch;
+function unreachableProvider({ object, problems, recorded, memory }: World): Plan {
+  const quiet = memory.postedMsAgo === undefined && memory.leadingMs >= settleMs;
+  const madeNothing = !recorded && !object.status?.candidate && quiet;
   const [problem] = problems;
   if (madeNothing && problem?.reason === Reason.ClassNotFound)
     return { do: 'release', why: 'no branch was ever made, and its class does not exist' };

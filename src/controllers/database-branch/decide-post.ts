@@ -8,8 +8,11 @@ import type { World } from './world.ts';
 
 /** How long a POST that led to nothing visible is repeated before the object says so. */
 const unseenMs = 2 * 60_000;
-/** A request that may be repeated is repeated this often. */
+/** A request that may be repeated is repeated this often, and less often when that has led to nothing for long. */
 export const postAgainMs = 10_000;
+const postSeldomMs = 60_000;
+
+const againMs = ({ memory }: World): number => ((memory.startingMs ?? 0) < unseenMs ? postAgainMs : postSeldomMs);
 
 export function decidePost(world: World, wish: Wish, now: Date): Plan {
   const { refusal, postedMsAgo } = world.memory;
@@ -18,7 +21,7 @@ export function decidePost(world: World, wish: Wish, now: Date): Plan {
     if (world.unarchived.seen === 'present' && world.unarchived.value >= projectLimit)
       return waitFor(Reason.WaitingForBranchSlot, fullMessage(wish), { lookInMs: slotLookMs });
   }
-  if (postedMsAgo !== undefined && postedMsAgo < postAgainMs) return unseen(world, wish, postAgainMs - postedMsAgo);
+  if (postedMsAgo !== undefined && postedMsAgo < againMs(world)) return unseen(world, wish, refusal);
   return post(world, wish, now);
 }
 
@@ -32,12 +35,15 @@ const fullMessage = ({ project }: Wish): string =>
 const mayMeanFull = ({ code }: LakebaseError): boolean =>
   !['unauthenticated', 'notFound', 'exists', 'unreachable'].includes(code);
 
-function unseen(world: World, wish: Wish, againMs: number): Wait {
-  const { refusal, startingMs = 0 } = world.memory;
+/** A branch that was asked for and is not visible: what that means, by how long and by what the provider said. */
+export function unseen(world: World, wish: Wish, refusal: LakebaseError | undefined): Wait {
+  const { startingMs = 0, postedMsAgo = 0 } = world.memory;
+  const lookInMs = Math.max(0, againMs(world) - postedMsAgo);
   if (refusal && (refusal.code === 'unauthenticated' || refusal.code === 'denied'))
-    return { ...trouble(refusal), lookInMs: againMs };
-  if (refusal?.code === 'notFound') return { ...stall(nothingToForkFrom(world, wish)), lookInMs: againMs };
-  const pace: Partial<Wait> = refusal ? { lookInMs: againMs } : { transition: 'branch' };
+    return { ...trouble(refusal), lookInMs };
+  if (refusal?.code === 'notFound') return { ...stall(nothingToForkFrom(world, wish)), lookInMs };
+  const pace: Partial<Wait> =
+    refusal || startingMs >= unseenMs ? { lookInMs: Math.min(lookInMs, postAgainMs) } : { transition: 'branch' };
   if (startingMs < unseenMs)
     return waitFor(Reason.BranchCreating, `branch ${wish.branchId} was asked for and is not visible yet`, pace);
   return stuckCreate(refusal, wish, pace);
@@ -49,7 +55,7 @@ function post({ rememberedAsDeleted }: World, wish: Wish, now: Date): Plan {
   if (rememberedAsDeleted.seen === 'unknown') return trouble(rememberedAsDeleted.error);
   if (rememberedAsDeleted.seen === 'present' && rememberedAsDeleted.value)
     return { do: 'markEnded', reason: 'DeletedExternally' };
-  return { do: 'createBranch', expireTime: leaseTarget(wish.expiration, wish.leaseMs, now) };
+  return { do: 'createBranch', wish, expireTime: leaseTarget(wish.expiration, wish.leaseMs, now) };
 }
 
 function nothingToForkFrom({ bclass }: World, wish: Wish): Problem {
@@ -69,7 +75,7 @@ function stuckCreate(refusal: LakebaseError | undefined, wish: Wish, pace: Parti
   if (!refusal || refusal.code === 'exists' || refusal.code === 'unreachable') {
     return waitFor(
       Reason.CreateUnclear,
-      `the provider has not shown branch ${wish.branchId} for two minutes after it was asked for; asking again every 10 s`,
+      `the provider has not shown branch ${wish.branchId} for two minutes after it was asked for; asking again every minute`,
       pace,
     );
   }

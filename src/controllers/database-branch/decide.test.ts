@@ -177,7 +177,7 @@ test.each<[string, WorldChange, string]>([
   ],
   [
     'a branch under our id with another uid than recorded is never touched',
-    { branch: present(aBranch({ uid: 'br-2' })), recorded: { uid: 'br-1', served: false } },
+    { branch: present(aBranch({ uid: 'br-2' })), recorded: { uid: 'br-1', served: true } },
     'stalled BranchNotOurs',
   ],
   [

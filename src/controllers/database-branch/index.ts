@@ -20,6 +20,7 @@ import { Memory } from './memory.ts';
 import { look } from './look.ts';
 import { observe } from './observe.ts';
 import { reconciler } from './reconcile.ts';
+import { secretNameOf } from './wish.ts';
 
 export interface DatabaseBranchDeps {
   readonly kube: Kube;
@@ -34,12 +35,19 @@ export interface DatabaseBranchDeps {
   readonly clusterID: string;
 }
 
+/** The index under which objects are found that ask for the same Secret. */
+export const secretKeyOf = (object: DatabaseBranch): string =>
+  `${object.metadata.namespace ?? ''}/${secretNameOf(object)}`;
+
 /** Call when leadership begins: the memory counts from here. */
 export function databaseBranchController(deps: DatabaseBranchDeps): {
   reconcile: (key: string, signal: AbortSignal) => Promise<Next>;
 } {
   const { kube, clock, objects } = deps;
   const memory = new Memory(clock);
+  objects.subscribe((change, { metadata }) => {
+    if (change === 'delete') memory.forget(metadata.uid ?? '');
+  });
   const pass = reconciler({
     observe: (object, signal) => observe({ ...deps, memory }, object, signal),
     look: (sighting, at, signal) => look({ ...deps, memory }, sighting, at, signal),
@@ -93,6 +101,9 @@ export function wakeDatabaseBranches(
   queue: WorkQueue,
 ): void {
   objects.subscribe((change, object, old) => {
+    // Whoever waited for the name of its Secret may have it now.
+    if (change === 'delete')
+      for (const rival of objects.byIndex('secretName', secretKeyOf(object))) queue.add(keyOf(rival.metadata));
     if (change === 'update' && old !== undefined && !asksForMore(object, old)) return;
     queue.add(keyOf(object.metadata), objects.synced ? 'high' : 'low');
   });

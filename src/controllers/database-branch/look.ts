@@ -29,7 +29,8 @@ export async function look(
         const branch = await seen(() => manager.getBranch(ref, signal));
         if (branch.seen !== 'unknown') delete remembered.mintSaidGone;
         if (branch.seen === 'present') forgetCreate(remembered);
-        return { branch, clockSkewMs: skew(deps.kube.clockOffsetMs(), manager.clockOffsetMs()) };
+        const heard = branch.seen !== 'unknown';
+        return { branch, clockSkewMs: heard ? skew(deps.kube.clockOffsetMs(), manager.clockOffsetMs()) : undefined };
       }
       case 'deletedIds':
         return {

@@ -33,6 +33,10 @@ export interface Remembered {
   /** Name of the operation of the last change on the branch, until it was seen to be done. */
   operation?: string;
   role?: Failure;
+  lease?: Failure;
+  size?: Failure;
+  /** The API server's refusal of the last Secret write. */
+  write?: { attempts: number; nextAt: number; message: string };
   rolePostedAt?: number;
   /** `<branch uid>/<role>` */
   roleSeen?: string;
@@ -131,6 +135,9 @@ export class Memory {
       mintSaidGone: memory.mintSaidGone === true,
       mint: this.#failure(memory.mint),
       role: this.#failure(memory.role),
+      lease: this.#failure(memory.lease),
+      size: this.#failure(memory.size),
+      write: memory.write && { message: memory.write.message, nextInMs: memory.write.nextAt - now },
       deletedMsAgo: ago(memory.deletedAt),
       sized: memory.sized === `${branchUid ?? ''}/${generation}`,
       operationRuns: memory.operation !== undefined,
@@ -144,7 +151,7 @@ export class Memory {
   /** Notes one more failure of the same thing: jittered backoff from 1 s to 60 s. */
   failed(previous: Failure | undefined, error: LakebaseError, uid: string): Failure {
     const attempts = (previous?.attempts ?? 0) + 1;
-    const waitMs = Math.min(60_000, 1000 * 2 ** (attempts - 1)) * (0.75 + 0.25 * spread(`${uid}/${attempts}`));
+    const waitMs = backoffMs(uid, attempts);
     const now = this.now();
     return {
       attempts,
@@ -159,6 +166,13 @@ export class Memory {
     const memory = this.of(uid);
     if (memory.transition) this.pace.note(memory.transition.kind, this.now() - memory.transition.since);
     delete memory.transition;
+  }
+
+  /** As `failed`, for a Secret that the API server does not take. */
+  writeFailed(uid: string, message: string): void {
+    const memory = this.of(uid);
+    const attempts = (memory.write?.attempts ?? 0) + 1;
+    memory.write = { attempts, message, nextAt: this.now() + backoffMs(uid, attempts) };
   }
 
   /** How long the present transition of this kind has lasted; starts counting at the first call. */
@@ -190,3 +204,7 @@ export class Memory {
 /** 0…1, the same for the same text in every process. */
 export const spread = (text: string): number =>
   createHash('sha256').update(text).digest().readUInt32BE(0) / 0x1_0000_0000;
+
+/** 1 s to 60 s, doubling; jittered by a hash. */
+const backoffMs = (uid: string, attempts: number): number =>
+  Math.min(60_000, 1000 * 2 ** (attempts - 1)) * (0.75 + 0.25 * spread(`${uid}/${attempts}`));

@@ -1,6 +1,7 @@
 // Looks, and writes nothing: first at what costs nothing or little, then at what a decision asks to see.
 import { annotationKey, databaseBranchFinalizer, secretResource } from '../../api/names.ts';
 import { describeSelector, selectorMatches } from '../../api/selector.ts';
+import { ConditionType } from '../../api/v1alpha1/conditions.ts';
 import type { BranchClass } from '../../api/v1alpha1/branch-class.ts';
 import type { DatabaseBranch } from '../../api/v1alpha1/database-branch.ts';
 import { Reason } from '../../api/v1alpha1/reasons.ts';
@@ -9,7 +10,7 @@ import type { Cache } from '../../kit/cache.ts';
 import { findCondition } from '../../kit/conditions.ts';
 import type { Clock } from '../../kit/clock.ts';
 import { isNotFound, type Kube } from '../../kit/kube.ts';
-import { endedMark } from '../../lakebase/ids.ts';
+import { endedMark, sameBranch } from '../../lakebase/ids.ts';
 import type { Namespaces } from '../namespaces.ts';
 import type { Provider, Providers } from '../providers.ts';
 import type { Memory, SecretMemory } from './memory.ts';
@@ -35,17 +36,20 @@ export interface Sighting {
 
 /** Throws KubeError or KubeUnreachable: without the API server nothing is decided. */
 export async function observe(deps: ObserveDeps, object: DatabaseBranch, signal: AbortSignal): Promise<Sighting> {
-  const { bclass, provider, problems } = await findClass(deps, object);
+  const found = await findClass(deps, object);
   const secret = await secretSeen(deps, object, signal);
-  const wished = bclass && provider ? wishOf(object, bclass, deps.clusterID, provider.ca) : undefined;
+  const { terminating } = await deps.namespaces.read(object.metadata.namespace ?? '');
+  const now = deps.clock.now();
+  const { wish, problems } = wished(deps, object, found, { now, hasSecret: secret.is === 'ours' });
   const recorded = recordOf(object, secret);
-  const username = provider?.username;
+  const username = found.provider?.username;
   const world: World = {
     ...objectFacts(object),
-    bclass,
-    wish: wished?.wish,
-    problems: [...problems, ...(wished?.problems ?? [])],
-    notAllowedSince: notAllowedSince(object, problems, deps.clock.now()),
+    bclass: found.bclass,
+    wish,
+    problems: [...found.problems, ...problems],
+    namespaceTerminating: terminating,
+    notAllowedSince: notAllowedSince(object, found.problems, now),
     secret,
     secretNameTakenBy: takenBy(deps.objects, object),
     recorded,
@@ -53,7 +57,19 @@ export async function observe(deps: ObserveDeps, object: DatabaseBranch, signal:
     memory: memoryView(deps.memory, object, recorded?.uid, username),
     ...nothingAsked,
   };
-  return { world, provider };
+  return { world, provider: found.provider };
+}
+
+function wished(
+  { clusterID }: ObserveDeps,
+  object: DatabaseBranch,
+  { bclass, provider }: ClassFound,
+  context: { now: Date; hasSecret: boolean },
+): { wish: World['wish']; problems: readonly Problem[] } {
+  if (!bclass || !provider) return { wish: undefined, problems: [] };
+  const { wish, problems } = wishOf(object, bclass, { ...context, clusterID, ca: provider.ca });
+  const renamed = otherIdentity(object, wish.branchId);
+  return renamed ? { wish: undefined, problems: [renamed] } : { wish, problems };
 }
 
 const nothingAsked = {
@@ -80,6 +96,16 @@ function objectFacts(object: DatabaseBranch) {
     ended: endedOf(annotations[annotationKey.ended]),
     releaseAsked: annotations[annotationKey.release] === uid,
     specSeen: status?.observedGeneration === metadata.generation,
+  };
+}
+
+/** Under another clusterID the ids of this object are others, and nothing may be concluded from their absence. */
+function otherIdentity({ status }: DatabaseBranch, wanted: string): Problem | undefined {
+  const recorded = status?.branch?.id ?? status?.candidate?.id;
+  if (recorded === undefined || sameBranch(recorded, wanted)) return undefined;
+  return {
+    reason: Reason.ClusterIDChanged,
+    message: `the branch on record is ${recorded}, but with the operator's present cluster id it would be ${wanted}: set LAKEBRANCH_CLUSTER_ID to what it was`,
   };
 }
 
@@ -151,7 +177,7 @@ export const hostOf = (url: string): string => new URL(url).host;
 
 async function namespaceProblems(deps: ObserveDeps, object: DatabaseBranch, bclass: BranchClass): Promise<Problem[]> {
   const name = object.metadata.namespace ?? '';
-  if (selectorMatches(bclass.spec.allowedNamespaces, await deps.namespaces.labels(name))) return [];
+  if (selectorMatches(bclass.spec.allowedNamespaces, (await deps.namespaces.read(name)).labels)) return [];
   return [
     {
       reason: Reason.NamespaceNotAllowed,
@@ -162,7 +188,7 @@ async function namespaceProblems(deps: ObserveDeps, object: DatabaseBranch, bcla
 
 function notAllowedSince({ status }: DatabaseBranch, problems: readonly Problem[], now: Date): Date | undefined {
   if (!problems.some(({ reason }) => reason === Reason.NamespaceNotAllowed)) return undefined;
-  const condition = findCondition(status?.conditions ?? [], 'NamespaceAllowed');
+  const condition = findCondition(status?.conditions ?? [], ConditionType.NamespaceAllowed);
   return condition?.status === 'False' ? new Date(condition.lastTransitionTime) : now;
 }
 
@@ -176,10 +202,7 @@ async function secretSeen(deps: ObserveDeps, object: DatabaseBranch, signal: Abo
   const { memory } = deps;
   const uid = object.metadata.uid ?? '';
   const remembered = memory.of(uid).secret;
-  const quiet =
-    !object.metadata.deletionTimestamp &&
-    object.status?.observedGeneration === object.metadata.generation &&
-    isReady(object, deps.clock.now());
+  const quiet = isQuiet(object, deps.clock.now());
   if (memory.secretReadInMs(uid) > 0) {
     if (remembered) return remembered.value;
     // After a start the status may say when to look; before the Secret was read it decides nothing else.
@@ -190,12 +213,20 @@ async function secretSeen(deps: ObserveDeps, object: DatabaseBranch, signal: Abo
   return value;
 }
 
-/** Ready, and with a credential that is not due within the time that reading all Secrets may take. */
-function isReady({ status }: DatabaseBranch, now: Date): boolean {
-  const renewTime = status?.credentials?.renewTime;
-  const due = renewTime === undefined || new Date(renewTime).getTime() - now.getTime() < 60_000;
-  return !due && findCondition(status?.conditions ?? [], 'Ready')?.status === 'True';
+/** By its status nothing is due within the time that reading all Secrets may take. */
+function isQuiet(object: DatabaseBranch, now: Date): boolean {
+  const { metadata, status } = object;
+  const edited = status?.observedGeneration !== metadata.generation;
+  if (edited || isEnding(object) || findCondition(status?.conditions ?? [], ConditionType.Ready)?.status !== 'True')
+    return false;
+  return isFar(status?.credentials?.renewTime ?? now.toISOString(), now) && isFar(status?.expiration?.expireTime, now);
 }
+
+const isEnding = ({ metadata }: DatabaseBranch): boolean =>
+  metadata.deletionTimestamp !== undefined || metadata.annotations?.[annotationKey.ended] !== undefined;
+
+const isFar = (time: string | undefined, now: Date): boolean =>
+  time === undefined || new Date(time).getTime() - now.getTime() > 60_000;
 
 export async function fetchSecret(kube: Kube, object: DatabaseBranch, signal: AbortSignal): Promise<SecretMemory> {
   const { namespace = '', name, uid = '' } = object.metadata;

@@ -9,17 +9,29 @@ import type { World } from './world.ts';
 export function pause(memory: Memory, world: World, plan: Plan, outcome: Outcome): Next {
   if (outcome.is === 'failed')
     return lookAgain(remembered.has(plan.do) ? 0 : (trouble(outcome.error).lookInMs ?? 10_000), `${plan.do} failed`);
+  if (outcome.is === 'refused') return lookAgain(0, `${plan.do} refused`);
   if (outcome.is === 'stale') return lookAgain(0, 'something changed meanwhile');
   if (plan.do === 'idle') return lookAgain(plan.lookInMs, 'the Secret is to be read');
   if (plan.do === 'wait' && plan.transition)
     return lookAgain(transitionLook(memory, world, plan.transition), `${plan.transition} in transition`);
   memory.endTransition(world.uid);
   if (plan.do !== 'wait') return lookAgain(0, `did ${plan.do}`);
-  return plan.lookInMs === undefined || plan.lookInMs === Infinity ? settled : lookAgain(plan.lookInMs, plan.reason);
+  return plan.lookInMs === Infinity ? settled : lookAgain(plan.lookInMs ?? idleMs, plan.reason);
 }
 
+/** What a person repairs elsewhere (a Secret, a label, a branch at the provider) wakes nobody, so it is looked for. */
+const idleMs = 60_000;
+
 /** Their failures are remembered with a backoff of their own, which the next decision waits for. */
-const remembered = new Set<Plan['do']>(['createBranch', 'createRole', 'extendRole', 'login', 'issue']);
+const remembered = new Set<Plan['do']>([
+  'createBranch',
+  'createRole',
+  'extendRole',
+  'login',
+  'issue',
+  'resize',
+  'extendLease',
+]);
 
 function transitionLook(memory: Memory, { uid, wish }: World, kind: string): number {
   const place = `${wish?.project ?? ''}/${kind}`;

@@ -1,11 +1,11 @@
 // The conditions of a DatabaseBranch: one summary, and what it is made of. Pure.
 import { ConditionType } from '../../api/v1alpha1/conditions.ts';
 import { Reason } from '../../api/v1alpha1/reasons.ts';
-import { lifeLeft } from '../../credentials/plan.ts';
+import { lifeLeft, worryShare } from '../../credentials/plan.ts';
 import type { IssuedSecret } from '../../credentials/secret.ts';
 import { findCondition, removeCondition, setCondition } from '../../kit/conditions.ts';
 import type { Condition } from '../../kit/kube.ts';
-import { trouble, type Wait } from './plan.ts';
+import { trouble, writeRefused, type Wait } from './plan.ts';
 import type { World } from './world.ts';
 
 export interface Said {
@@ -16,6 +16,8 @@ export interface Said {
   readonly issued: IssuedSecret | undefined;
   /** The Secret opens the object's branch, and its token lives. */
   readonly serving: boolean;
+  /** Of the spec that the status answers to. */
+  readonly generation: number;
   readonly now: Date;
 }
 
@@ -23,12 +25,11 @@ export interface Said {
 type Finding = Pick<Condition, 'status' | 'reason' | 'message'> | undefined;
 
 export function conditionsOf(said: Said): Condition[] {
-  const { world, now } = said;
-  const generation = world.object.metadata.generation ?? 0;
+  const { world, generation, now } = said;
   const findings: readonly (readonly [ConditionType, Finding])[] = [
     [ConditionType.Ready, readiness(said)],
-    [ConditionType.Reconciling, isQuiet(said) || said.state.stalled ? undefined : underWay(said)],
-    [ConditionType.Stalled, isQuiet(said) || !said.state.stalled ? undefined : positive(said.state)],
+    [ConditionType.Reconciling, reconciling(said)],
+    [ConditionType.Stalled, !isReady(said) && said.state.stalled ? positive(said.state) : undefined],
     [ConditionType.BranchProvisioned, provisioned(said)],
     [ConditionType.EndpointAvailable, available(said)],
     [ConditionType.CredentialsFresh, freshness(said)],
@@ -68,17 +69,25 @@ const refusedSpec = new Set<Reason>([
 
 const isReady = ({ serving, state }: Said): boolean => serving && !refusedSpec.has(state.reason);
 
-/** A credential with less than this share of its life left is worth worrying about. */
-const worryShare = 1 / 3;
-
-/** Ready with a good token stays quiet: a provider's blip is no reason to turn a healthy object red. */
-function isQuiet(said: Said): boolean {
-  const { issued, state, now } = said;
-  const worried = issued !== undefined && lifeLeft(issued, now) < worryShare && state.reason !== Reason.Available;
-  return isReady(said) && !worried;
+/**
+ * Ready with a good token stays quiet: a provider's blip is no reason to turn a healthy object red. Only when less than a
+ * third of the token's life is left and it cannot be renewed, that is said beside Ready.
+ */
+function reconciling(said: Said): Finding {
+  const { state } = said;
+  if (!isReady(said)) return state.stalled ? undefined : positive(state);
+  const problem = isWorrying(said) ? mintProblem(said) : undefined;
+  return problem === undefined ? undefined : positive({ reason: Reason.MintFailed, message: problem });
 }
 
-const underWay = ({ state }: Said): Finding => (state.reason === Reason.Available ? undefined : positive(state));
+const isWorrying = ({ issued, now }: Said): boolean => issued !== undefined && lifeLeft(issued, now) < worryShare;
+
+/** Why the token in the Secret cannot be replaced, if so. */
+function mintProblem({ world }: Said): string | undefined {
+  const { mint, write } = world.memory;
+  if (write) return writeRefused(write.message).message;
+  return mint && trouble(mint.error, 'login').message;
+}
 
 function branchThere({ world, issued }: Said): boolean {
   const { branch, ended } = world;
@@ -101,20 +110,24 @@ function available(said: Said): Finding {
   });
 }
 
-/** Granted less than this, a mounted Secret cannot be trusted to reach a pod in time. */
-const shortLifeMs = 15 * 60_000;
+/**
+ * Granted less than a quarter of an hour, a mounted Secret cannot be trusted to reach a pod in time. A minute less,
+ * because the provider's clock is known to the second only.
+ */
+const shortLifeMs = 14 * 60_000;
 
-function freshness({ world, issued, now }: Said): Finding {
+function freshness(said: Said): Finding {
+  const { issued, now } = said;
   if (!issued)
     return negative({
       reason: Reason.TokenMissing,
       message: 'there is no Secret with a token; the condition Ready says why',
     });
-  const { mint } = world.memory;
-  const failing = mint ? `; the last renewal failed: ${trouble(mint.error).message}` : '';
+  const problem = mintProblem(said);
+  const failing = problem ? `; the last renewal failed: ${problem}` : '';
   if (now >= issued.expireTime)
     return negative({ reason: Reason.TokenExpired, message: `the token in the Secret has expired${failing}` });
-  if (mint && lifeLeft(issued, now) < worryShare)
+  if (problem && isWorrying(said))
     return negative({ reason: Reason.MintFailed, message: `less than a third of the token's life is left${failing}` });
   const lifeMs = issued.expireTime.getTime() - issued.issueTime.getTime();
   if (lifeMs < shortLifeMs)

@@ -5,9 +5,15 @@ import { renewTime } from '../../credentials/plan.ts';
 import type { IssuedSecret } from '../../credentials/secret.ts';
 import type { LakebaseError } from '../../lakebase/errors.ts';
 import type { Outcome } from './act.ts';
+import { sizeChange } from './decide-creation.ts';
+import { loginState } from './decide-credential.ts';
+import { unseen } from './decide-post.ts';
+import { endedWait } from './ended.ts';
 import { hostOf } from './observe.ts';
+import { isGone } from './ours.ts';
 import { trouble, waitFor, type Plan, type Wait } from './plan.ts';
 import { conditionsOf } from './report-conditions.ts';
+import type { Wish } from './wish.ts';
 import type { World } from './world.ts';
 
 type Status = DatabaseBranchStatus;
@@ -21,26 +27,49 @@ export interface Report {
   readonly now: Date;
 }
 
-export function report({ world, plan, outcome, secret, now }: Report): Status {
-  const { object, wish } = world;
-  const before = object.status;
+export function report(seen: Report): Status {
+  const { world, plan, outcome, secret, now } = seen;
+  const { object, ended, deleting } = world;
   const issued = issuedOf(secret, world);
-  const state = stateOf(world, plan, outcome);
-  const serving = issued !== undefined && now < issued.expireTime && !world.ended && !world.deleting;
-  const kept: Status = {
-    ...before,
-    observedGeneration: object.metadata.generation ?? 0,
-    conditions: before?.conditions ?? [],
-  };
+  const serving = issued !== undefined && now < issued.expireTime && !ended && !deleting;
+  const said = stateOf(world, plan, outcome, now);
+  const state = said.reason === Reason.Available && !serving ? writing : said;
+  const generation = isHonoured(world, plan, issued) ? generationOf(object) : (object.status?.observedGeneration ?? -1);
   const status: Status = {
-    ...without(kept, 'candidate', 'credentials', 'binding'),
+    ...keptFields(world),
     ...branchFields(world, issued),
     ...expirationFields(world, plan, outcome),
     ...(issued ? credentialFields(world, issued) : {}),
-    conditions: conditionsOf({ world, state, issued, serving, now }),
+    observedGeneration: generation,
+    conditions: conditionsOf({ world, state, issued, serving, generation, now }),
   };
-  return wish ? status : { ...status, ...(before?.candidate ? { candidate: before.candidate } : {}) };
+  return ended && isGoneForGood(world) ? without(status, 'branch', 'endpoint', 'expiration') : status;
 }
+
+const generationOf = ({ metadata }: World['object']): number => metadata.generation ?? 0;
+
+/** What stays although this pass did not see it; without a class not even the candidate can be looked at. */
+function keptFields({ object, wish }: World): Omit<Status, 'credentials' | 'binding'> {
+  const kept = without(object.status ?? {}, 'credentials', 'binding');
+  return wish ? without(kept, 'candidate') : kept;
+}
+
+const writing = waitFor(Reason.SecretPending, 'a new token is being written');
+
+/** Nothing of an ended object is left, so nothing of it needs its class any more. */
+const isGoneForGood = ({ tagged }: World): boolean =>
+  tagged.seen === 'absent' || (tagged.seen === 'present' && tagged.value.every(isGone));
+
+/** For a branch that is served, an edit of the spec counts as seen when its size was followed too. */
+function isHonoured(world: World, plan: Plan, issued: IssuedSecret | undefined): boolean {
+  const { specSeen, deleting, memory, wish } = world;
+  if (!issued || specSeen || deleting || !wish) return true;
+  if (plan.do !== 'wait') return false;
+  return memory.sized || plan.stalled || hasWantedSize(world, wish);
+}
+
+const hasWantedSize = ({ endpoint }: World, { size }: Wish): boolean =>
+  endpoint.seen === 'present' && sizeChange(endpoint.value, size) === undefined;
 
 const without = <T extends object, K extends keyof T>(value: T, ...keys: K[]): Omit<T, K> =>
   Object.fromEntries(Object.entries(value).filter(([key]) => !keys.some((gone) => gone === key))) as Omit<T, K>;
@@ -53,15 +82,15 @@ function issuedOf(secret: World['secret'], { recorded, ended, object }: World): 
 }
 
 /** What the plan and its outcome mean for somebody who waits: a wait of its own, also for steps that are being taken. */
-function stateOf(world: World, plan: Plan, outcome: Outcome): Wait {
+function stateOf(world: World, plan: Plan, outcome: Outcome, now: Date): Wait {
+  if (outcome.is === 'refused') return outcome.state;
+  if (plan.do === 'createBranch') return unseen(world, plan.wish, outcome.is === 'failed' ? outcome.error : undefined);
   if (outcome.is === 'failed') return failure(plan, outcome.error);
   switch (plan.do) {
     case 'wait':
       return plan;
     case 'claim':
       return waitFor(Reason.Claiming, 'the object is being claimed, so that its branch can never be left behind');
-    case 'createBranch':
-      return waitFor(Reason.BranchCreating, 'the branch is being created');
     case 'record':
     case 'resize':
       return waitFor(Reason.EndpointStarting, 'the branch is there; its endpoint is being prepared');
@@ -69,17 +98,21 @@ function stateOf(world: World, plan: Plan, outcome: Outcome): Wait {
     case 'extendRole':
       return waitFor(Reason.RolePending, 'the role of the login is being made on the branch');
     case 'login':
-      return waitFor(Reason.LoginPending, 'logging in once before the credential is handed out');
+      return loginState(world);
     case 'issue':
     case 'render':
     case 'extendLease':
       return waitFor(Reason.Available, 'the branch is served and its credential is fresh');
     case 'markEnded':
+      return endedWait({ reason: plan.reason, time: now.toISOString() });
     case 'deleteSecret':
-      return waitFor(world.recorded?.served ? Reason.Expired : Reason.SecretPending, 'the Secret is being withdrawn');
+      return world.ended
+        ? endedWait(world.ended)
+        : waitFor(Reason.SecretPending, `the Secret is withdrawn: ${plan.why}`);
     case 'deleteBranch':
+      return world.ended ? endedWait(world.ended) : waitFor(Reason.Deleting, 'the branch is being deleted');
     case 'release':
-      return waitFor(Reason.Deleting, 'the branch is being deleted');
+      return waitFor(Reason.Deleting, 'the branch is gone');
     case 'look':
     case 'idle':
       return waitFor(Reason.Pending, 'looking');
@@ -87,14 +120,9 @@ function stateOf(world: World, plan: Plan, outcome: Outcome): Wait {
 }
 
 function failure(plan: Plan, error: LakebaseError): Wait {
-  const said = trouble(error);
-  // Whether a POST landed is for the next look to say, unless nothing will ever come of it.
-  const person = error.code === 'unauthenticated' || error.code === 'denied';
-  if (plan.do === 'createBranch' && !person)
-    return waitFor(Reason.BranchCreating, `the branch was asked for; ${said.message}`);
-  if (plan.do === 'deleteBranch')
-    return waitFor(Reason.DeletionWaiting, `the branch cannot be deleted yet: ${said.message}`);
-  return said;
+  const said = trouble(error, plan.do === 'issue' || plan.do === 'login' ? 'login' : 'provider');
+  if (plan.do !== 'deleteBranch') return said;
+  return waitFor(Reason.DeletionWaiting, `the branch cannot be deleted yet: ${said.message}`);
 }
 
 function branchFields(world: World, issued: IssuedSecret | undefined): Partial<Status> {
@@ -138,14 +166,13 @@ function originFields({ branch }: World, uid: string): Pick<NonNullable<Status['
   return { source, ...(createTime ? { createTime: createTime.toISOString() } : {}) };
 }
 
-function expirationFields({ wish, branch, object, ended }: World, plan: Plan, outcome: Outcome): Partial<Status> {
-  if (!wish || ended) return {};
+function expirationFields(world: World, plan: Plan, outcome: Outcome): Partial<Status> {
+  const { wish, ended } = world;
+  // Refused by the class and nothing pinned before: there is nothing to say.
+  if (!wish || ended || wish.expiration.pinnedFrom === undefined) return {};
   const { expireTime, pinnedFrom } = wish.expiration;
   const sent = plan.do === 'extendLease' && outcome.is === 'done' ? plan.expireTime : undefined;
-  const leaseTime =
-    sent ??
-    (branch.seen === 'present' ? branch.value.expireTime : undefined) ??
-    dateOf(object.status?.expiration?.leaseTime);
+  const leaseTime = sent ?? seenLease(world);
   return {
     expiration: {
       pinnedFrom,
@@ -155,6 +182,9 @@ function expirationFields({ wish, branch, object, ended }: World, plan: Plan, ou
     },
   };
 }
+
+const seenLease = ({ branch, object }: World): Date | undefined =>
+  branch.seen === 'present' ? branch.value.expireTime : dateOf(object.status?.expiration?.leaseTime);
 
 const dateOf = (text: string | undefined): Date | undefined => (text === undefined ? undefined : new Date(text));
 

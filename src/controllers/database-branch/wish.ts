@@ -38,8 +38,8 @@ export interface Wish {
 export interface Expiration {
   /** Absent: never. */
   readonly expireTime?: Date;
-  /** Hash of `spec.expiration` that the instant was computed from. */
-  readonly pinnedFrom: string;
+  /** Hash of `spec.expiration` that the instant was computed from; absent: the class refuses it, and nothing is pinned. */
+  readonly pinnedFrom?: string;
 }
 
 /** The instant after `expireTime` at which the provider removes what we did not: we act first, it is the net. */
@@ -57,14 +57,26 @@ export interface Wished {
   readonly problems: readonly Problem[];
 }
 
-/** `ca`: PEM of the private CA of the class, which the Secret then holds too. */
-export function wishOf(object: DatabaseBranch, bclass: BranchClass, clusterID: string, ca?: string): Wished {
+export interface WishContext {
+  readonly clusterID: string;
+  /** PEM of the private CA of the class, which the Secret then holds too. */
+  readonly ca?: string | undefined;
+  readonly now: Date;
+  /** The object's branch is served, whatever the status remembers. */
+  readonly hasSecret: boolean;
+}
+
+export function wishOf(
+  object: DatabaseBranch,
+  bclass: BranchClass,
+  { clusterID, ca, now, hasSecret }: WishContext,
+): Wished {
   const { metadata, spec } = object;
   const { name, namespace = '', uid = '' } = metadata;
   const { provider, login } = bclass.spec;
   const source = sourceOf(object, bclass);
-  const expiration = expirationOf(object, bclass);
-  const shape = shapeOf(object, bclass, ca);
+  const expiration = expirationOf(object, bclass, hasSecret ? now : undefined);
+  const template = checkedTemplate(shapeOf(object, bclass, ca));
   const size = sizeOf(object, bclass);
   const wish: Wish = {
     branchId: branchId({ clusterID, namespace, name, uid, resetToken: '' }),
@@ -74,7 +86,7 @@ export function wishOf(object: DatabaseBranch, bclass: BranchClass, clusterID: s
     leaseMs: parseDuration(bclass.spec.expiration.lease),
     size,
     secretName: secretNameOf(object),
-    shape,
+    shape: template.shape,
     rotateToken: spec.credentials.rotateToken ?? '',
     tokenTTLSeconds: parseDuration(spec.credentials.tokenTTL) / 1000,
     roleOnBranch: login.role !== 'Inherited' && login.sameAsProvider !== true,
@@ -85,7 +97,7 @@ export function wishOf(object: DatabaseBranch, bclass: BranchClass, clusterID: s
     ...sourceProblems(source, bclass),
     ...expiration.problems,
     ...sizeProblems(size, bclass),
-    ...templateProblems(shape),
+    ...template.problems,
   ];
   return { wish, problems };
 }
@@ -129,38 +141,48 @@ interface ExpirationSeen {
   readonly problems: readonly Problem[];
 }
 
-function expirationOf(object: DatabaseBranch, bclass: BranchClass): ExpirationSeen {
+/** `lostAt`: now, if the branch is served although the status does not remember its expiration. */
+function expirationOf(object: DatabaseBranch, bclass: BranchClass, lostAt: Date | undefined): ExpirationSeen {
   const asked = object.spec.expiration;
   const pinnedFrom = hashOf(asked);
   const pinned = object.status?.expiration;
   if (pinned?.pinnedFrom === pinnedFrom) return { value: pinnedValue(pinnedFrom, pinned.expireTime), problems: [] };
   const limits = bclass.spec.expiration;
-  if (!asked?.never) return limitedLife(object, bclass, pinnedFrom);
+  if (!asked?.never) return limitedLife(object, bclass, pinnedFrom, pinned ? undefined : lostAt);
   if (limits.allowNever) return { value: { pinnedFrom }, problems: [] };
-  return beforeEdit(object, pinnedFrom, {
+  return beforeEdit(object, {
     reason: Reason.NeverExpireNotAllowed,
     message: `class ${bclass.metadata.name} does not allow expiration.never: write expiration.ttl, at most ${limits.max}`,
   });
 }
 
-function limitedLife(object: DatabaseBranch, bclass: BranchClass, pinnedFrom: string): ExpirationSeen {
+function limitedLife(
+  object: DatabaseBranch,
+  bclass: BranchClass,
+  pinnedFrom: string,
+  lostAt: Date | undefined,
+): ExpirationSeen {
   const { ttl, at } = object.spec.expiration ?? {};
   const { max, default: defaultLife } = bclass.spec.expiration;
   const created = createdMs(object);
+  if (!ttl && !at && lostAt)
+    return { value: { expireTime: mercy(created + parseDuration(defaultLife), lostAt), pinnedFrom }, problems: [] };
   const expireTime = at ? new Date(at) : new Date(created + parseDuration(ttl ?? defaultLife));
   if (expireTime.getTime() <= created + parseDuration(max)) return { value: { expireTime, pinnedFrom }, problems: [] };
-  return beforeEdit(object, pinnedFrom, {
+  return beforeEdit(object, {
     reason: Reason.ExpirationExceedsMaximum,
     message: `the branch would live for ${formatDuration(expireTime.getTime() - created)}, class ${bclass.metadata.name} allows ${max}: shorten spec.expiration`,
   });
 }
 
+/** A default that the class has shortened meanwhile must not end at once what lost its status: a day's notice. */
+const mercy = (expireMs: number, now: Date): Date =>
+  new Date(expireMs <= now.getTime() ? now.getTime() + 24 * 3_600_000 : expireMs);
+
 // An expiration that the class refuses changes nothing for a branch that is served: the one pinned before holds.
-function beforeEdit(object: DatabaseBranch, pinnedFrom: string, problem: Problem): ExpirationSeen {
+function beforeEdit(object: DatabaseBranch, problem: Problem): ExpirationSeen {
   const pinned = object.status?.expiration;
-  const value = pinned?.pinnedFrom
-    ? pinnedValue(pinned.pinnedFrom, pinned.expireTime)
-    : { pinnedFrom, expireTime: new Date(createdMs(object)) };
+  const value = pinned?.pinnedFrom ? pinnedValue(pinned.pinnedFrom, pinned.expireTime) : {};
   return { value, problems: [problem] };
 }
 
@@ -215,14 +237,27 @@ function sizeProblems({ minCU = 0, maxCU, suspendAfterSeconds = 0 }: EndpointSiz
     .map(([, message]) => ({ reason: Reason.EndpointSizeNotAllowed, message }));
 }
 
-function templateProblems(shape: SecretShape): Problem[] {
-  const sample: Record<string, string> = Object.fromEntries(secretKeys.map((key) => [key, 'x']));
+/** Takes out what cannot be filled in, so that it holds up nothing else, and says so. */
+function checkedTemplate(shape: SecretShape): { shape: SecretShape; problems: Problem[] } {
+  const known = secretKeys.filter((key) => key !== 'certificates' || shape.certificates !== undefined);
+  const sample: Record<string, string> = Object.fromEntries(known.map((key) => [key, 'x']));
+  const data: Record<string, string> = {};
+  const problems: Problem[] = [];
+  for (const [key, text] of Object.entries(shape.template.data)) {
+    const wrong = templateError(text, sample);
+    if (wrong === undefined) data[key] = text;
+    else problems.push({ reason: Reason.TemplateInvalid, message: `spec.credentials.template.data.${key}: ${wrong}` });
+  }
+  return { shape: { ...shape, template: { ...shape.template, data } }, problems };
+}
+
+function templateError(text: string, sample: Readonly<Record<string, string>>): string | undefined {
   try {
-    for (const text of Object.values(shape.template.data)) fillTemplate(text, sample);
-    return [];
+    fillTemplate(text, sample);
+    return undefined;
   } catch (error) {
-    if (!(error instanceof TemplateError)) throw error;
-    return [{ reason: Reason.TemplateInvalid, message: `spec.credentials.template: ${error.message}` }];
+    if (error instanceof TemplateError) return error.message;
+    throw error;
   }
 }
 

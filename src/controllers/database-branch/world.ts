@@ -33,6 +33,8 @@ export interface World {
   readonly problems: readonly Problem[];
   /** Since when the namespace is not allowed by the class, if it is not. */
   readonly notAllowedSince: Date | undefined;
+  /** The namespace is being deleted: nothing new may be made in it. */
+  readonly namespaceTerminating: boolean;
   /** The spec is as it was when the status was last written in full. */
   readonly specSeen: boolean;
   readonly secret: { readonly is: 'none' } | { readonly is: 'notRead' } | SecretSeen;
@@ -78,6 +80,9 @@ export interface MemoryView {
   readonly mintSaidGone: boolean;
   readonly mint: FailureView | undefined;
   readonly role: FailureView | undefined;
+  readonly lease: FailureView | undefined;
+  readonly size: FailureView | undefined;
+  readonly write: { readonly message: string; readonly nextInMs: number } | undefined;
   /** Milliseconds since the last DELETE sent for the branch. */
   readonly deletedMsAgo: number | undefined;
   /** The sizes were already set on this branch by this process, or found right. */
