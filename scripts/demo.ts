@@ -1,7 +1,7 @@
 // `make demo`: the main job from end to end on real parts, for someone who has never seen the project.
 import { join } from 'node:path';
 import { findOrBuildBinaries } from '../test/control-plane/binaries.ts';
-import { startStack, type Stack } from '../test/stack/stack.ts';
+import { failedLogs, startStack, type Stack } from '../test/stack/stack.ts';
 import { createScreen, type Screen } from './demo/screen.ts';
 import { fillSamples, preview } from './demo/samples.ts';
 import { farewell } from './demo/farewell.ts';
@@ -9,7 +9,7 @@ import { showStory } from './demo/story.ts';
 import { runMain, SetupError } from './long-step.mjs';
 
 const context = process.env['CONTEXT'] || undefined;
-const keep = Boolean(process.env['KEEP']);
+const keep = !['', '0', 'false'].includes(process.env['KEEP'] ?? '');
 const logs = join(import.meta.dirname, '../.lakebranch/demo-logs');
 
 const partWords: Readonly<Record<string, string>> = {
@@ -19,23 +19,33 @@ const partWords: Readonly<Record<string, string>> = {
   operator: 'lakebranch, with the rights of deploy/rbac.yaml and no others',
 };
 
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+/** Further lines are for the logs. */
+const messageOf = (error: unknown): string => {
+  const [line = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
+  return line.replace(/\.?$/, '.');
+};
 
 await runMain(async () => {
   // Before the clock starts: it may take minutes the first time, and shows its own progress.
   if (context === undefined) await findOrBuildBinaries();
   const screen = createScreen(process.stdout);
   process.stdout.write('lakebranch: a preview gets its own copy of production, and loses it when it ends.\n');
-  const stack = await start(screen);
+  const interrupted = interruption();
+  const starting = start(screen);
+  const stack = await Promise.race([starting, interrupted]).catch(async (error: unknown) => {
+    await starting.then((half) => half.stop()).catch(() => undefined);
+    throw error;
+  });
   try {
-    await interruptible(showStory(screen, stack, await fillSamples(stack), { keep }));
+    await Promise.race([showStory(screen, stack, await fillSamples(stack), { keep }), interrupted]);
     if (keep) return await farewell(screen, stack, context);
     await stack.stop();
     process.stdout.write(`\nDone in ${screen.seconds().toFixed(0)} s. Nothing is left running.\n`);
   } catch (error) {
     await stack.saveLogs(logs).catch(() => undefined);
     await stack.stop();
-    throw new SetupError(`The demo failed: ${messageOf(error)} (logs: ${logs})`);
+    if (error instanceof SetupError) throw error;
+    throw new SetupError(`The demo failed: ${messageOf(error)} The logs are in ${logs}.`);
   }
 });
 
@@ -49,15 +59,16 @@ async function start(screen: Screen): Promise<Stack> {
     });
   } catch (error) {
     if (error instanceof SetupError) throw error;
-    throw new SetupError(`The demo could not start: ${messageOf(error)}`);
+    throw new SetupError(`The demo could not start: ${messageOf(error)} The logs are in ${failedLogs}.`);
   }
 }
 
-/** Ctrl-C ends the story like an error does, so that everything is tidied up. */
-function interruptible(story: Promise<void>): Promise<void> {
+/** Rejects at Ctrl-C, which ends the demo like an error does, so that everything is tidied up. */
+function interruption(): Promise<never> {
   const interrupted = new Promise<never>((_resolve, reject) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const)
-      process.once(signal, () => reject(new Error(`${signal} was received.`)));
+      process.once(signal, () => reject(new SetupError('The demo was interrupted; it has tidied up.')));
   });
-  return Promise.race([story, interrupted]);
+  interrupted.catch(() => undefined);
+  return interrupted;
 }

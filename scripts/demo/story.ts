@@ -52,9 +52,11 @@ async function showApply(screen: Screen, stack: Stack, samples: string): Promise
   const applied = await stack.kubectl('apply', '-f', samples);
   screen.say(...applied.split('\n'), '');
   screen.command(`kubectl -n ${preview.namespace} get dbb --watch`);
-  const onRow = (cells: readonly string[]): void => screen.say(tableLine(cells));
+  let shown: readonly string[] = [];
+  const onRow = (cells: readonly string[]): void => screen.say(tableLine((shown = cells)));
   const endTable = watchTable(stack.cluster, ['databasebranches', '-n', preview.namespace], onRow);
   await whenReady(stack);
+  await until('kubectl shows that it is Ready', () => shown.includes('True'));
   await endTable();
   screen.say('');
   await showTimeline(screen, stack, begun);
@@ -66,10 +68,10 @@ const tableLine = (cells: readonly string[]): string =>
 async function showTimeline(screen: Screen, { operator, emulator }: Stack, begun: number): Promise<void> {
   const journal = await emulator.journal();
   const moments = timelineOf(await operator.log(), journal, begun);
-  screen.say(...timelineTable(moments, begun), '');
+  screen.say(...timelineTable(moments), '');
   const instant = (what: string): number => Date.parse(journal.findLast((entry) => entry.what === what)?.at ?? '');
   const fork = instant('branch.ready') - instant('branch.create');
-  const all = (moments.at(-1)?.at ?? begun) - (moments[0]?.at ?? begun);
+  const all = (moments.at(-1)?.at ?? 0) - (moments[0]?.at ?? 0);
   screen.say(
     `From finalizer to Secret: ${seconds(all)}. The emulator’s fork took ${seconds(fork)} of it, all else ${seconds(all - fork)}.`,
   );
@@ -147,7 +149,7 @@ async function showDeletion(screen: Screen, stack: Stack): Promise<void> {
   screen.say(
     `The branch is gone after ${seconds(Date.parse(deleted?.at ?? '') - begun)}, the namespace after ${seconds(namespaceGone)}:`,
   );
-  screen.say('Kubernetes looks only every few seconds whether a namespace is empty.');
+  screen.say('Kubernetes waits before it begins to empty a namespace, and before it looks again.');
   screen.say(`What the project still has: ${left.join(', ')}.`);
 }
 

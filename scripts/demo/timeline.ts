@@ -36,12 +36,12 @@ export function timelineOf(log: readonly LogLine[], journal: readonly JournalLin
     .map((moment) => ({ ...moment, what: words[moment.what] ?? moment.what }));
 }
 
-/** Lines of a table with one column for each side. */
-export function timelineTable(moments: readonly Moment[], from: number): string[] {
+/** Lines of a table with one column for each side; counts from the first moment. */
+export function timelineTable(moments: readonly Moment[]): string[] {
   const column = 34;
   const header = `${'after'.padEnd(10)}${'lakebranch'.padEnd(column)}Lakebase`;
   const lines = moments.map(({ at, who, what }) => {
-    const seconds = `${((at - from) / 1000).toFixed(2)} s`.padEnd(10);
+    const seconds = `${((at - (moments[0]?.at ?? at)) / 1000).toFixed(2)} s`.padEnd(10);
     return who === 'lakebranch' ? `${seconds}${what}` : `${seconds}${''.padEnd(column)}${what}`;
   });
   return [header, ...lines];

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { GuardedProcess } from '../control-plane/guardian.ts';
 import { until } from './until.ts';
 
-/** A process that should go on running has ended; the message holds the last lines of its log. */
+/** A process that should go on running has ended; the message begins with the last line of its log. */
 export class ProcessEnded extends Error {
   override readonly name = 'ProcessEnded';
 }
@@ -21,7 +21,7 @@ export function waitForLine(process: GuardedProcess, pattern: RegExp, from = 0):
     const match = pattern.exec(log);
     if (match) return match;
     if (ended === undefined) return undefined;
-    const tail = log.trimEnd().split('\n').slice(-shownLines).join('\n');
-    throw new ProcessEnded(`${process.name} has ended (${ended}); its log ${process.logFile} ends with:\n${tail}`);
+    const tail = log.trimEnd().split('\n').slice(-shownLines);
+    throw new ProcessEnded(`${process.name} has ended (${ended}): ${tail.at(-1)}\n${tail.slice(0, -1).join('\n')}`);
   });
 }

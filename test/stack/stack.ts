@@ -72,7 +72,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
 }
 
 /** Where the logs of a stack that did not start are kept. */
-const failedLogs = join(import.meta.dirname, '../../.lakebranch/stack-logs');
+export const failedLogs = join(import.meta.dirname, '../../.lakebranch/stack-logs');
 
 async function bringUp(
   guardian: Guardian,
