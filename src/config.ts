@@ -2,6 +2,25 @@
 import { z } from 'zod';
 
 const port = z.coerce.number().int().min(0).max(65535);
+/** Names of namespaces, separated by commas. */
+const namespaceList = z
+  .string()
+  .default('')
+  .transform((text) =>
+    text
+      .split(',')
+      .map((name) => name.trim())
+      .filter((name) => name !== ''),
+  )
+  .refine(
+    (names) => names.every((name) => /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name)),
+    'write names of namespaces, separated by commas',
+  );
+
+const proxyUrl = z
+  .string()
+  .refine((text) => URL.canParse(text) && /^https?:/.test(text), 'write a URL like http://proxy.example:3128');
+
 const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
 
 /** Environment variables of the operator; the chart and deploy/ set them. */
@@ -11,15 +30,7 @@ const environment = z.object({
   /** Names this cluster in branch ids; the UID of kube-system when absent. Never change it while branches live. */
   LAKEBRANCH_CLUSTER_ID: z.string().min(1).max(128).optional(),
   /** Comma-separated namespaces to watch; all when absent. */
-  LAKEBRANCH_WATCH_NAMESPACES: z
-    .string()
-    .default('')
-    .transform((text) =>
-      text
-        .split(',')
-        .map((name) => name.trim())
-        .filter((name) => name !== ''),
-    ),
+  LAKEBRANCH_WATCH_NAMESPACES: namespaceList,
   LAKEBRANCH_HTTP_HOST: z.string().default('0.0.0.0'),
   /** /metrics, /healthz, /readyz; 0 takes a free port. */
   LAKEBRANCH_HTTP_PORT: port.default(8080),
@@ -32,7 +43,7 @@ const environment = z.object({
   /** The name under which this process holds the Lease. */
   POD_NAME: z.string().min(1).optional(),
   KUBECONFIG: z.string().min(1).optional(),
-  HTTPS_PROXY: z.string().min(1).optional(),
+  HTTPS_PROXY: proxyUrl.optional(),
   NO_PROXY: z.string().min(1).optional(),
 });
 
@@ -62,7 +73,10 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, id
   if (!parsed.success)
     throw new ConfigError(
       parsed.error.issues
-        .map((issue) => `${issue.path.join('.')}: ${issue.code === 'invalid_type' ? 'must be set' : issue.message}`)
+        .map(
+          (issue) =>
+            `${issue.path.join('.')}: ${issue.path.some((key) => String(key) in present) ? issue.message : 'must be set'}`,
+        )
         .join('; '),
     );
   const read = parsed.data;

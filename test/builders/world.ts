@@ -120,6 +120,7 @@ const calm: MemoryView = {
   roleSeen: false,
   secretReadInMs: minutes(1),
   branchCheckInMs: minutes(10),
+  branchAskedMsAgo: undefined,
 };
 
 export type WorldChange = Partial<Omit<World, 'memory' | 'wish'>> & {

@@ -66,7 +66,7 @@ export const reasonGroups = {
       meaning:
         'The branch has been starting for more than 10 minutes. After 60 minutes the object is Stalled; the operator goes on looking.',
       remedy:
-        'If it does not recover, delete the object and create it again: that asks for another branch. Give the provider’s support the branch id from status.branch.',
+        'If it does not recover, delete the object and create it again: that asks for another branch. Give the provider’s support the branch id from status.candidate.',
       terminal: false,
     },
     WaitingForBranchSlot: {
@@ -132,7 +132,8 @@ export const reasonGroups = {
     },
     ProviderThrottled: {
       meaning: 'The provider asks for fewer requests. They are repeated when it allows.',
-      remedy: 'Wait. If it happens often, lower --provider-qps or split the work over several projects and workspaces.',
+      remedy:
+        'Wait. If it happens often, lower LAKEBRANCH_PROVIDER_QPS or split the work over several projects and workspaces.',
       terminal: false,
     },
     ProviderUnavailable: {

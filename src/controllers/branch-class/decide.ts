@@ -46,7 +46,6 @@ export function holdsClass({ metadata, status }: DatabaseBranch): boolean {
 const askedNobody = new Set<string>([
   Reason.ClassNotFound,
   Reason.ClassNotReady,
-  Reason.ClassTerminating,
   Reason.CredentialsNotFound,
   Reason.NamespaceNotAllowed,
   Reason.SourceNotAllowed,

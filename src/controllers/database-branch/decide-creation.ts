@@ -5,7 +5,7 @@ import type { Branch, Endpoint, Role } from '../../lakebase/model.ts';
 import { issueStep, loginStep } from './decide-credential.ts';
 import { decidePost, postAgainMs } from './decide-post.ts';
 import { isGone, notOurs, roleDefect } from './ours.ts';
-import { look, stall, trouble, waitFor, type Plan, type Wait } from './plan.ts';
+import { look, stall, trouble, waitFor, writeRefused, type Plan, type Wait } from './plan.ts';
 import type { Problem, Wish } from './wish.ts';
 import type { FailureView, World } from './world.ts';
 
@@ -75,6 +75,7 @@ function prepare(world: World, wish: Wish, branch: Branch, now: Date): Plan {
     operationStep(world) ??
     endpointStep(world, wish, endpoint.value) ??
     roleStep(world, wish) ??
+    writeStep(world) ??
     loginStep(world, wish, endpoint.value) ??
     issueStep(world, wish, branch, endpoint.value)
   );
@@ -115,6 +116,12 @@ export function sizeChange(endpoint: Endpoint, wanted: EndpointSize): EndpointSi
       : {}),
   };
   return Object.keys(change).length > 0 ? change : undefined;
+}
+
+/** A Secret that was refused is tried again after its backoff; until then neither a login nor a token is spent on it. */
+function writeStep({ memory: { write } }: World): Plan | undefined {
+  if (!write || write.nextInMs <= 0) return undefined;
+  return { ...stall(writeRefused(write.message)), lookInMs: write.nextInMs };
 }
 
 /** Refused for so long, a role is no longer a matter of waiting. */

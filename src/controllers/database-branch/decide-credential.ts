@@ -2,7 +2,7 @@
 import { Reason } from '../../api/v1alpha1/reasons.ts';
 import { prove, type Binding } from '../../credentials/proof.ts';
 import type { Branch, Endpoint } from '../../lakebase/model.ts';
-import { look, stall, trouble, waitFor, writeRefused, type Plan, type Wait } from './plan.ts';
+import { look, stall, trouble, waitFor, type Plan, type Wait } from './plan.ts';
 import type { Wish } from './wish.ts';
 import type { LoginView, World } from './world.ts';
 
@@ -54,9 +54,8 @@ function alreadyProved({ object, username }: World, endpoint: Endpoint): boolean
 export function issueStep(world: World, wish: Wish, branch: Branch, endpoint: Endpoint): Plan {
   const problem = world.problems.find(({ reason }) => forbidsIssue.has(reason));
   if (problem) return stall(problem);
-  const { mint, write } = world.memory;
+  const { mint } = world.memory;
   if (mint && mint.nextInMs > 0) return { ...trouble(mint.error, 'login'), lookInMs: mint.nextInMs };
-  if (write && write.nextInMs > 0) return { ...stall(writeRefused(write.message)), lookInMs: write.nextInMs };
   return proofOrElse(world, wish, branch, endpoint);
 }
 

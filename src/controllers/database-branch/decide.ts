@@ -108,9 +108,12 @@ function upkeep(world: World, wish: Wish, now: Date): Plan | undefined {
 
 function wantsLook(world: World, wish: Wish, now: Date): boolean {
   const { memory, specSeen, recorded } = world;
-  if (leaseByStatus(world, wish, now) <= now && waited(memory.lease)) return true;
+  if (leaseByStatus(world, wish, now) <= now && waited(memory.lease) && leaseRestMs(world) <= 0) return true;
   return recorded?.served === true && (memory.mintSaidGone || memory.branchCheckInMs <= 0 || !specSeen);
 }
+
+/** A lease that is due and cannot be extended, of a protected branch say, must not have the branch asked for without end. */
+const leaseRestMs = ({ memory }: World): number => 60_000 - (memory.branchAskedMsAgo ?? Infinity);
 
 const waited = (failure: { readonly nextInMs: number } | undefined): boolean => !failure || failure.nextInMs <= 0;
 
@@ -182,7 +185,7 @@ function nextDueMs(world: World, wish: Wish, secret: IssuedSecret, now: Date): n
     instant ? Math.max(0, instant.getTime() - now.getTime()) : Infinity;
   const held = [memory.mint, memory.write].map((failure) => failure?.nextInMs ?? 0);
   const renewMs = rotationStopped(world, now) ? Infinity : Math.max(until(renewTime(secret, uid)), ...held);
-  const leaseMs = Math.max(until(leaseByStatus(world, wish, now)), memory.lease?.nextInMs ?? 0);
+  const leaseMs = Math.max(until(leaseByStatus(world, wish, now)), memory.lease?.nextInMs ?? 0, leaseRestMs(world));
   const waits = [renewMs, leaseMs, until(wish.expiration.expireTime), memory.secretReadInMs];
   return Math.max(0, Math.min(...waits, Math.max(1000, memory.branchCheckInMs), memory.size?.nextInMs ?? Infinity));
 }

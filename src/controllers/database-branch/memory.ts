@@ -144,6 +144,7 @@ export class Memory {
       rolePostedMsAgo: ago(memory.rolePostedAt),
       roleSeen: memory.roleSeen === `${branchUid ?? ''}/${username ?? ''}`,
       secretReadInMs: this.secretReadInMs(uid),
+      branchAskedMsAgo: ago(memory.branchAskedAt),
       branchCheckInMs: asked + branchIntervalMs - now,
     };
   }

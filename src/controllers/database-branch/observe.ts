@@ -215,11 +215,11 @@ async function secretSeen(deps: ObserveDeps, object: DatabaseBranch, signal: Abo
 
 /** By its status nothing is due within the time that reading all Secrets may take. */
 function isQuiet(object: DatabaseBranch, now: Date): boolean {
-  const { metadata, status } = object;
-  const edited = status?.observedGeneration !== metadata.generation;
-  if (edited || isEnding(object) || findCondition(status?.conditions ?? [], ConditionType.Ready)?.status !== 'True')
-    return false;
-  return isFar(status?.credentials?.renewTime ?? now.toISOString(), now) && isFar(status?.expiration?.expireTime, now);
+  const { metadata, status = {} } = object;
+  const { observedGeneration, conditions = [], credentials, expiration } = status;
+  if (observedGeneration !== metadata.generation || isEnding(object)) return false;
+  if (!credentials?.renewTime || findCondition(conditions, ConditionType.Ready)?.status !== 'True') return false;
+  return isFar(credentials.renewTime, now) && isFar(expiration?.expireTime, now);
 }
 
 const isEnding = ({ metadata }: DatabaseBranch): boolean =>

@@ -96,6 +96,8 @@ export interface MemoryView {
   /** Milliseconds until the Secret is read again; until the branch is looked at again although nothing is due. */
   readonly secretReadInMs: number;
   readonly branchCheckInMs: number;
+  /** Milliseconds since the branch was last asked for by this process. */
+  readonly branchAskedMsAgo: number | undefined;
 }
 
 export interface LoginView {

@@ -1,0 +1,64 @@
+import { expect, test } from 'vitest';
+import { ConfigError, readConfig } from './config.ts';
+
+const env = { LAKEBRANCH_NAMESPACE: 'lakebranch-system' };
+
+test('a namespace is all that must be set', () => {
+  expect(readConfig(env, 'me')).toMatchObject({
+    namespace: 'lakebranch-system',
+    watchNamespaces: [],
+    httpPort: 8080,
+    leaderElection: true,
+    workers: 16,
+    providerQps: 15,
+    identity: 'me',
+    clusterID: undefined,
+    proxy: undefined,
+  });
+});
+
+test('every setting is read', () => {
+  const read = readConfig(
+    {
+      ...env,
+      LAKEBRANCH_CLUSTER_ID: 'east',
+      LAKEBRANCH_WATCH_NAMESPACES: 'a, b,',
+      LAKEBRANCH_HTTP_PORT: '0',
+      LAKEBRANCH_LEADER_ELECTION: 'false',
+      LAKEBRANCH_WORKERS: '3',
+      LAKEBRANCH_PROVIDER_QPS: '2.5',
+      LAKEBRANCH_LOG_LEVEL: 'debug',
+      POD_NAME: 'pod',
+      HTTPS_PROXY: 'http://proxy:3128',
+      NO_PROXY: 'x',
+    },
+    'me',
+  );
+  expect(read).toMatchObject({
+    clusterID: 'east',
+    watchNamespaces: ['a', 'b'],
+    httpPort: 0,
+    leaderElection: false,
+    workers: 3,
+    providerQps: 2.5,
+    logLevel: 'debug',
+    identity: 'pod',
+    proxy: { url: 'http://proxy:3128', noProxy: 'x' },
+  });
+});
+
+test.each<[string, Record<string, string>, RegExp]>([
+  ['nothing set', { LAKEBRANCH_NAMESPACE: '' }, /LAKEBRANCH_NAMESPACE: must be set/],
+  ['a word for a number', { LAKEBRANCH_WORKERS: 'abc' }, /LAKEBRANCH_WORKERS: (?!must be set)/],
+  ['too many workers', { LAKEBRANCH_WORKERS: '1000' }, /LAKEBRANCH_WORKERS: .*256/],
+  ['a port that is none', { LAKEBRANCH_HTTP_PORT: '70000' }, /LAKEBRANCH_HTTP_PORT: .*65535/],
+  ['yes for true', { LAKEBRANCH_LEADER_ELECTION: 'yes' }, /LAKEBRANCH_LEADER_ELECTION: .*true/],
+  ['an unknown level', { LAKEBRANCH_LOG_LEVEL: 'loud' }, /LAKEBRANCH_LOG_LEVEL: /],
+  ['a namespace with capitals', { LAKEBRANCH_WATCH_NAMESPACES: 'Foo_Bar' }, /LAKEBRANCH_WATCH_NAMESPACES: write names/],
+  ['a proxy that is no URL', { HTTPS_PROXY: 'user:hunter2 at proxy' }, /HTTPS_PROXY: write a URL/],
+])('%s is refused in one line that names the setting and repeats no value', (_sentence, change, message) => {
+  const read = (): unknown => readConfig({ ...env, ...change }, 'me');
+  expect(read).toThrow(ConfigError);
+  expect(read).toThrow(message);
+  expect(read).not.toThrow(/hunter2|\n/);
+});
