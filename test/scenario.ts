@@ -101,7 +101,7 @@ export class Scenario {
   }
 
   /** Starts an operator. With `killAt`, the process dies at that write, before or after it took effect. */
-  launch(killAt?: KillPoint): Process {
+  launch(killAt?: KillPoint, clusterID = 'test-cluster'): Process {
     const fence = this.#fences.around(this.kube, emulatorTransport(this.emulator), killAt);
     const stop = new AbortController();
     const operator = createOperator({
@@ -119,7 +119,7 @@ export class Scenario {
       },
       login: this.#login(fence),
       namespace: operatorNamespace,
-      clusterID: 'test-cluster',
+      clusterID,
       watchNamespaces: [],
       workers: 8,
       identity: `operator-${this.processes.length}`,
