@@ -6,6 +6,8 @@ const timeouts = { testTimeout: 90_000, hookTimeout: 180_000, teardownTimeout: 3
 export default defineConfig({
   test: {
     maxWorkers: 2,
+    // Of the tests of one file that say `test.concurrent`; they wait rather than work.
+    maxConcurrency: 16,
     projects: [
       {
         test: {

@@ -41,6 +41,8 @@ export interface Emulator {
   calm(): Promise<void>;
   /** The Lakebase API as a principal uses it. Close it when done. */
   as(principal: ServicePrincipal): { client: LakebaseClient; close(): Promise<void> };
+  /** What our own client has no verb for; `path` is below /api/2.0/postgres/. Resolves with the answer's body. */
+  call(principal: ServicePrincipal, method: string, path: string, body?: object): Promise<unknown>;
 }
 
 export interface EmulatorOptions {
@@ -110,7 +112,29 @@ async function emulatorAt(
     setBehaviour: async (change) => void (await admin('PATCH', 'behaviour', change)),
     calm: async () => void (await admin('DELETE', 'faults')),
     as: (principal) => clientOf(at.httpsUrl, ca, principal),
+    call: (principal, method, path, body) => call(at.url, principal, { method, path, body }),
   };
+}
+
+async function call(
+  url: string,
+  { clientId, clientSecret }: ServicePrincipal,
+  { method, path, body }: { method: string; path: string; body: object | undefined },
+): Promise<unknown> {
+  const basic = Buffer.from(`${clientId}:${clientSecret}`).toString('base64');
+  const issued = await fetch(`${url}/oidc/v1/token`, {
+    method: 'POST',
+    headers: { authorization: `Basic ${basic}` },
+    body: new URLSearchParams({ grant_type: 'client_credentials' }),
+  });
+  const { access_token: token } = (await issued.json()) as { access_token: string };
+  const response = await fetch(`${url}/api/2.0/postgres/${path}`, {
+    method,
+    headers: { authorization: `Bearer ${token}` },
+    ...(body && { body: JSON.stringify(body) }),
+  });
+  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+  return response.json();
 }
 
 function clientOf(

@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
 /** Bounds a hang, nothing else: a busy machine is slow, not wrong. */
-const deadlineMs = 120_000;
+const deadlineMs = 180_000;
 const everyMs = 50;
 
 export interface Waiting {
