@@ -21,6 +21,11 @@ describe('the words of an error', () => {
       { error: 'invalid_client', error_description: 'Client authentication failed' },
       { apiCode: undefined, oauthCode: 'invalid_client', message: 'Client authentication failed' },
     ],
+    [
+      'a token of somebody else in it',
+      { error_code: 'X', message: 'eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl is no token' },
+      { apiCode: 'X', message: '[token] is no token' },
+    ],
     ['an older API', { error: 'it broke' }, { apiCode: undefined, message: 'it broke' }],
     [
       'the newer token endpoint',

@@ -319,7 +319,11 @@ function jsonOrUndefined(body: string): unknown {
 const pageText = (body: string): string =>
   (/<pre[^>]*>([^<]*)</i.exec(body) ?? /<title[^>]*>([^<]*)</i.exec(body))?.[1] ?? '';
 
-const oneLine = (words: string): string => words.replaceAll(/\s+/g, ' ').trim().slice(0, 500);
+/** How JSON Web Tokens begin; a provider that quotes one that we do not know must not make us repeat it. */
+const anyToken = /eyJ[\w-]{8,}(\.[\w-]*){0,2}/g;
+
+const oneLine = (words: string): string =>
+  words.replaceAll(anyToken, '[token]').replaceAll(/\s+/g, ' ').trim().slice(0, 500);
 
 function withoutTraceId(message: string): { words: string; traceId: string | undefined } {
   const traceId = /\[TraceId: ([0-9a-f-]+)\]/i.exec(message)?.[1];
