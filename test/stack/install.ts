@@ -2,22 +2,25 @@
 import { join } from 'node:path';
 import { branchClassResource, databaseBranchResource } from '../../src/api/names.ts';
 import { SetupError } from '../../scripts/long-step.mjs';
-import { runKubectl } from './kubectl.ts';
-import type { Cluster } from './cluster.ts';
+import { runKubectl, type KubectlTarget } from './kubectl.ts';
 
 const root = join(import.meta.dirname, '../..');
 const crds = join(root, 'crds');
 const rbac = join(root, 'deploy/rbac.yaml');
 const kinds = [databaseBranchResource, branchClassResource].map(({ plural, group }) => `${plural}.${group}`);
 
-export async function install(cluster: Cluster): Promise<void> {
+export async function install(cluster: KubectlTarget): Promise<void> {
   await runKubectl(cluster, ['apply', '--server-side', '-f', crds, '-f', rbac]);
   const names = kinds.map((kind) => `crd/${kind}`);
   await runKubectl(cluster, ['wait', '--for=condition=Established', '--timeout=60s', ...names]);
 }
 
 /** Throws a sentence if lakebranch is in the cluster already, or one of `namespaces` is. */
-export async function refuseIfInUse(cluster: Cluster, context: string, namespaces: readonly string[]): Promise<void> {
+export async function refuseIfInUse(
+  cluster: KubectlTarget,
+  context: string,
+  namespaces: readonly string[],
+): Promise<void> {
   const wanted = [...kinds.map((kind) => `crd/${kind}`), ...namespaces.map((name) => `namespace/${name}`)];
   const found = await runKubectl(cluster, ['get', '--ignore-not-found', '--output=name', ...wanted]);
   if (found === '') return;
@@ -28,7 +31,7 @@ export async function refuseIfInUse(cluster: Cluster, context: string, namespace
 }
 
 /** While the operator still runs: it is the one that deletes the branches. */
-export async function removeObjects(cluster: Cluster, namespaces: readonly string[]): Promise<void> {
+export async function removeObjects(cluster: KubectlTarget, namespaces: readonly string[]): Promise<void> {
   const patience = '--timeout=90s';
   await runKubectl(cluster, ['delete', 'databasebranches', '--all', '--all-namespaces', patience]);
   await runKubectl(cluster, ['delete', 'branchclasses', '--all', patience]);
@@ -36,6 +39,6 @@ export async function removeObjects(cluster: Cluster, namespaces: readonly strin
     await runKubectl(cluster, ['delete', 'namespace', name, '--ignore-not-found', patience]);
 }
 
-export async function uninstall(cluster: Cluster): Promise<void> {
+export async function uninstall(cluster: KubectlTarget): Promise<void> {
   await runKubectl(cluster, ['delete', '--ignore-not-found', '--timeout=90s', '-f', crds, '-f', rbac]);
 }

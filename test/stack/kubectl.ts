@@ -1,7 +1,12 @@
 // kubectl as a person runs it, against one cluster as its admin.
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
-import type { Cluster } from './cluster.ts';
+
+/** Which kubectl, and whose cluster. */
+export interface KubectlTarget {
+  readonly kubectl: string;
+  readonly adminKubeconfig: string;
+}
 
 export interface KubectlOptions {
   readonly input?: string;
@@ -12,9 +17,9 @@ export class KubectlError extends Error {
   override readonly name = 'KubectlError';
 }
 
-/** Resolves with what it printed, trimmed. `cacheDir` keeps what kubectl learns of a server out of the home folder. */
+/** Resolves with what it printed, trimmed. */
 export function runKubectl(
-  { kubectl, adminKubeconfig }: Pick<Cluster, 'kubectl' | 'adminKubeconfig'>,
+  { kubectl, adminKubeconfig }: KubectlTarget,
   args: readonly string[],
   options: KubectlOptions = {},
 ): Promise<string> {
@@ -34,7 +39,10 @@ export function runKubectl(
   });
 }
 
-/** Whatever KUBECONFIG the caller has must not decide which cluster is written to. */
+/**
+ * Whatever KUBECONFIG the caller has must not decide which cluster is written to; and what kubectl learns of a server is
+ * kept beside the kubeconfig, out of the home folder.
+ */
 export const kubectlEnvironment = (kubeconfig: string): NodeJS.ProcessEnv => ({
   ...process.env,
   KUBECONFIG: kubeconfig,

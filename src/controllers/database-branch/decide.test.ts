@@ -599,3 +599,16 @@ test.each<[string, WorldChange, string]>([
   ['break glass lets it go', { ...deleting, releaseAsked: true }, 'release'],
   ['an object that we never claimed is not ours to hold', { ...deleting, claimed: false }, 'wait Deleting'],
 ])('delete: %s', (_sentence, change, expected) => expect(short(change)).toBe(expected));
+
+test('a wait for a served branch is never for no time at all, whatever failed before', () => {
+  const failed = { attempts: 1, sinceMs: 1000, nextInMs: -5000, error: refusal('unreachable') };
+  const memory = { size: failed, lease: failed, branchCheckInMs: -1, branchAskedMsAgo: 0, secretReadInMs: -1 };
+  for (const specSeen of [true, false]) {
+    const plan = decide(
+      aWorld({ ...served, object: leased(hours(72) + minutes(5)), specSeen, branch: unknown(), memory }),
+      now,
+    );
+    expect(plan).toMatchObject({ do: 'wait' });
+    expect(plan.do === 'wait' && plan.lookInMs).toBeGreaterThanOrEqual(1000);
+  }
+});

@@ -186,6 +186,9 @@ function nextDueMs(world: World, wish: Wish, secret: IssuedSecret, now: Date): n
   const held = [memory.mint, memory.write].map((failure) => failure?.nextInMs ?? 0);
   const renewMs = rotationStopped(world, now) ? Infinity : Math.max(until(renewTime(secret, uid)), ...held);
   const leaseMs = Math.max(until(leaseByStatus(world, wish, now)), memory.lease?.nextInMs ?? 0, leaseRestMs(world));
-  const waits = [renewMs, leaseMs, until(wish.expiration.expireTime), memory.secretReadInMs];
-  return Math.max(0, Math.min(...waits, Math.max(1000, memory.branchCheckInMs), memory.size?.nextInMs ?? Infinity));
+  const sizeMs = world.specSeen || !memory.size ? Infinity : memory.size.nextInMs;
+  const checkMs = memory.branchCheckInMs;
+  const next = Math.min(renewMs, leaseMs, sizeMs, until(wish.expiration.expireTime), memory.secretReadInMs, checkMs);
+  // What was due was decided on above. Should something be due all the same, it waits: a pass must never chase the next.
+  return next > 0 ? next : 1000;
 }
