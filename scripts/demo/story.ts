@@ -51,7 +51,7 @@ async function showApply(screen: Screen, stack: Stack, samples: string): Promise
   const begun = Date.now();
   const applied = await stack.kubectl('apply', '-f', samples);
   screen.say(...applied.split('\n'), '');
-  screen.command(`kubectl -n ${preview.namespace} get dbb --watch`);
+  screen.command(`kubectl -n ${preview.namespace} get dbb   # asked again and again, shown as it changes`);
   let shown: readonly string[] = [];
   const onRow = (cells: readonly string[]): void => screen.say(tableLine((shown = cells)));
   const endTable = watchTable(stack.cluster, ['databasebranches', '-n', preview.namespace], onRow);
