@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
 import { ordinaryBehaviour } from './faults.ts';
 import { BadSetting, flags, helpText, readSettings, variableOf } from './flags.ts';
@@ -76,6 +76,19 @@ test.each([
   ['--listen=0.0.0.0', { listen: '0.0.0.0' }],
 ])('%s', (arg, expected) => {
   expect(readSettings([arg], {})).toMatchObject(expected);
+});
+
+test('a folder is absolute, because PostgreSQL works in folders of its own', () => {
+  expect(readSettings(['--state-dir', 'state'], {}).stateDir).toBe(resolve('state'));
+});
+
+test.each([
+  [{ HOME: '/home/ann', XDG_STATE_HOME: '/state' }, '/state/lakebranch-emulator'],
+  // The specification of these variables: what is empty or relative does not count.
+  [{ HOME: '/home/ann', XDG_STATE_HOME: '' }, '/home/ann/.local/state/lakebranch-emulator'],
+  [{ HOME: '/home/ann', XDG_STATE_HOME: 'state' }, '/home/ann/.local/state/lakebranch-emulator'],
+])('with %o the state is kept in %s', (env, expected) => {
+  expect(readSettings([], env).stateDir).toBe(expected);
 });
 
 test('names after a pattern', () => {

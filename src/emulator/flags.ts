@@ -1,6 +1,6 @@
 // Flags and environment of the emulator's process: each setting once, with its default, its check and its explanation.
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { isAbsolute, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { ordinaryBehaviour } from './faults.ts';
@@ -103,7 +103,6 @@ export function readSettings(
   env: Readonly<Record<string, string | undefined>>,
 ): ProcessSettings {
   const text = texts(args, env);
-  const stateHome = env['XDG_STATE_HOME'] ?? join(env['HOME'] ?? homedir(), '.local', 'state');
   const grantedLife = text['granted-life'];
   const core: EmulatorSettings = {
     ...defaultSettings,
@@ -123,7 +122,8 @@ export function readSettings(
     },
   };
   return {
-    stateDir: text['state-dir'] === '' ? join(stateHome, 'lakebranch-emulator') : text['state-dir'],
+    // PostgreSQL's programs work in folders of their own, where a relative path would mean another place.
+    stateDir: resolve(text['state-dir'] || join(stateHome(env), 'lakebranch-emulator')),
     listen: read('listen', z.string().min(1, 'must not be empty'), text.listen),
     httpPort: read('http-port', port, text['http-port']),
     httpsPort: read('https-port', port, text['https-port']),
@@ -134,6 +134,12 @@ export function readSettings(
     admin: switched('admin', text.admin),
     core,
   };
+}
+
+/** Of the XDG variables, what is empty or relative does not count. */
+function stateHome(env: Readonly<Record<string, string | undefined>>): string {
+  const configured = env['XDG_STATE_HOME'] ?? '';
+  return isAbsolute(configured) ? configured : join(env['HOME'] || homedir(), '.local', 'state');
 }
 
 /** The text of every setting, wherever it was given. */
