@@ -1,5 +1,6 @@
 // Small files of the state folder that must never be seen half written.
 import { readFile, rename, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 
 /** The text of a file, or undefined when there is none. */
 export async function readIfThere(path: string): Promise<string | undefined> {
@@ -8,6 +9,18 @@ export async function readIfThere(path: string): Promise<string | undefined> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
+  }
+}
+
+/** What `parse` makes of the text of a file; whatever is wrong with it, the complaint names the file and not the text. */
+export function parseKept<T>(path: string, text: string, parse: (value: unknown) => T): T {
+  try {
+    return parse(JSON.parse(text));
+  } catch {
+    // The error of JSON.parse quotes the text, in which secrets may stand.
+    throw new Error(
+      `${path} is damaged, or of another version of the emulator: remove ${dirname(path)} to begin anew, or choose another --state-dir`,
+    );
   }
 }
 

@@ -28,7 +28,15 @@ async function run(): Promise<void> {
     await stopped;
     await server.close();
   } finally {
-    await emulator.stop();
+    await stopAll(emulator, dataPlane);
+  }
+}
+
+/** The instances end whatever becomes of the state: left alone they would outlive this process. */
+async function stopAll(emulator: Emulator | undefined, dataPlane: DataPlane): Promise<void> {
+  try {
+    await emulator?.stop();
+  } finally {
     await dataPlane.stop();
   }
 }
@@ -50,7 +58,8 @@ async function assemble(settings: ProcessSettings): Promise<{ dataPlane: DataPla
     await emulator.started;
     return { dataPlane, emulator };
   } catch (error) {
-    await dataPlane.stop();
+    // What failed first is what is told.
+    await stopAll(emulator, dataPlane).catch(() => undefined);
     throw error;
   }
 }
@@ -93,10 +102,10 @@ function listenProblem(error: NodeJS.ErrnoException & { port?: number }, setting
   return problem === undefined ? error : new BadSetting(problem);
 }
 
-/** Resolves at the first request to stop; a second one ends the process at once. */
+/** Resolves at the first request to stop, or when the terminal is closed; a second one ends the process at once. */
 function stopSignal(): Promise<void> {
   return new Promise((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => resolve());
   });
 }
 

@@ -3,6 +3,7 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { parseKept } from './kept-file.ts';
 import type { EmulatorState } from './state.ts';
 
 export interface Store {
@@ -55,9 +56,11 @@ function readIfThere(path: string): string | undefined {
 }
 
 function parseState(json: string, path: string): EmulatorState {
-  const state = JSON.parse(json) as EmulatorState;
-  if (state.format !== 1) throw new Error(`${path} was written by another version of the emulator: remove the folder`);
-  return state;
+  return parseKept(path, json, (value) => {
+    const state = value as EmulatorState;
+    if (state.format !== 1) throw new Error(`format ${String(state.format)} is not known`);
+    return state;
+  });
 }
 
 /**

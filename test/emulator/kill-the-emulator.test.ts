@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import { runFolderOf } from '../../src/emulator/postgres/run-folder.ts';
-import { freePort, instancesIn, loginTo, makeRoot, query, removePlane, startPlane } from './plane.ts';
+import { eventually, freePort, instancesIn, loginTo, makeRoot, query, removePlane, startPlane } from './plane.ts';
 import type { Plane } from './plane.ts';
 
 const planes: Plane[] = [];
@@ -35,6 +35,33 @@ test('after a stop in order nothing runs, no socket is left, and a new start has
   expect(await again.openEndpoint('ep-root', 'br-root')).toBe(host);
   expect(again.endpointActivity('ep-root').state).toBe('IDLE');
   expect(await query(loginTo(again, host), 'SELECT id FROM t')).toEqual([{ id: 1 }]);
+});
+
+test('clients that come back at once do not wake what is being stopped', async () => {
+  const plane = await startPlane();
+  const host = await makeRoot(plane);
+  let stopped = false;
+  const clients = Array.from({ length: 4 }, async () => {
+    while (!stopped) await query(loginTo(plane, host), 'SELECT pg_sleep(0.2)').catch(() => pause(1));
+  });
+  await eventually(() => plane.logins.length >= 4, 'all clients have come');
+  await plane.stop();
+  stopped = true;
+  await Promise.all(clients);
+  expect(await instancesIn(plane.stateDir)).toEqual([]);
+  await expect(access(await runFolderOf(plane.stateDir))).rejects.toMatchObject({ code: 'ENOENT' });
+  await rm(plane.stateDir, { recursive: true });
+});
+
+test('a branch that is being made when the emulator stops does not start afterwards', async () => {
+  const plane = await startPlane();
+  await makeRoot(plane);
+  const made = ['br-a', 'br-b'].map((uid) => plane.fork(uid, 'br-root').catch(() => undefined));
+  await plane.stop();
+  await Promise.all(made);
+  expect(await instancesIn(plane.stateDir)).toEqual([]);
+  await expect(plane.createRoot('br-c')).rejects.toThrow('the emulator is stopping');
+  await rm(plane.stateDir, { recursive: true });
 });
 
 test('the next start ends what a killed emulator has left, and no acknowledged row is lost', async () => {

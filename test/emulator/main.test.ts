@@ -1,12 +1,12 @@
 // The emulator as a process: what it says, how it stops, how it refuses to start. Without PostgreSQL, but for one test.
-import { rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { join } from 'node:path';
 import pg from 'pg';
 import { developmentPrincipal } from '../../src/emulator/settings.ts';
 import { callEmulator, newStateDir, runEmulator, startEmulatorProcess, type EmulatorProcess } from './process.ts';
-import { eventually } from './plane.ts';
+import { eventually, instancesIn } from './plane.ts';
 
 let stateDir: string;
 let running: EmulatorProcess[] = [];
@@ -29,13 +29,16 @@ async function start(...args: string[]): Promise<EmulatorProcess> {
 
 const branches = 'projects/shop/branches';
 
-test.each(['SIGTERM', 'SIGINT'] as const)('it starts, says how to connect, and ends cleanly at %s', async (signal) => {
-  const emulator = await start('--no-postgres');
-  expect(emulator.output()).toContain('projects   shop');
-  expect(emulator.output()).toContain(`DATABRICKS_HOST=${emulator.url}`);
-  expect((await callEmulator(emulator.url, 'GET', 'projects/shop')).status).toBe(200);
-  expect(await emulator.stop(signal)).toBe(0);
-});
+test.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)(
+  'it starts, says how to connect, and ends cleanly at %s',
+  async (signal) => {
+    const emulator = await start('--no-postgres');
+    expect(emulator.output()).toContain('projects   shop');
+    expect(emulator.output()).toContain(`DATABRICKS_HOST=${emulator.url}`);
+    expect((await callEmulator(emulator.url, 'GET', 'projects/shop')).status).toBe(200);
+    expect(await emulator.stop(signal)).toBe(0);
+  },
+);
 
 test('it comes back after a kill with what it had answered', async () => {
   const before = await start('--no-postgres');
@@ -88,6 +91,33 @@ test.each([
   const { code, error } = await runEmulator(stateDir, args);
   expect(code).toBe(1);
   expect(error).toMatch(/^lakebranch-emulator: --state-dir \(or LAKEBRANCH_EMULATOR_STATE_DIR\): [^\n]*\n$/);
+});
+
+test.each([
+  ['control-plane.json', '{"format":1,"signingKey":{"d":"a-secret"'],
+  ['control-plane.json', 'null'],
+  ['addresses.json', '{"networks"'],
+  ['addresses.json', '{}'],
+])('a damaged %s is named with what to do, and its contents stay in it: %s', async (name, text) => {
+  await mkdir(stateDir);
+  await writeFile(join(stateDir, name), text);
+  const { code, error } = await runEmulator(stateDir, ['--http-port', '0', '--https-port', '0', '--pg-port', '25432']);
+  expect({ code, error }).toEqual({
+    code: 1,
+    error: expect.stringMatching(/^lakebranch-emulator: [^\n]*: remove [^\n]* or choose another --state-dir\n$/),
+  });
+  expect(error).toContain(join(stateDir, name));
+  expect(error).not.toContain('a-secret');
+});
+
+test('a full disk does not keep it from ending, with everything it has started', async () => {
+  const emulator = await start();
+  await eventually(async () => (await instancesIn(stateDir)).length > 0, 'an instance runs');
+  // No state can be stored any more.
+  await mkdir(join(stateDir, 'control-plane.json.new'));
+  await callEmulator(emulator.url, 'POST', `${branches}?branch_id=dev`, { spec: { ttl: '3600s' } });
+  expect(await emulator.stop()).toBe(1);
+  expect(await instancesIn(stateDir)).toEqual([]);
 });
 
 test('a bad setting ends it with one line', async () => {

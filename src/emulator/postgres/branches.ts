@@ -12,14 +12,16 @@ export class Branches {
   readonly #folder: string;
   readonly #parts: { readonly postgres: Postgres; readonly runFolder: RunFolder; readonly log: Log };
   readonly #instances = new Map<string, Instance>();
+  #stopped = false;
 
   constructor(stateDir: string, parts: { postgres: Postgres; runFolder: RunFolder; log: Log }) {
     this.#folder = foldersOf(stateDir);
     this.#parts = parts;
   }
 
-  /** The instance of a branch, which need not have any data yet. */
+  /** The instance of a branch, which need not have any data yet. Throws after `stop`. */
   instance(branchUid: string): Instance {
+    if (this.#stopped) throw new Error('the emulator is stopping');
     const known = this.#instances.get(branchUid);
     if (known) return known;
     const { postgres, runFolder, log } = this.#parts;
@@ -37,8 +39,10 @@ export class Branches {
     this.#instances.delete(branchUid);
   }
 
+  /** For good: clients that come back at once wake nothing any more. */
   async stop(): Promise<void> {
-    await Promise.all([...this.#instances.values()].map((instance) => instance.stop()));
+    this.#stopped = true;
+    await Promise.all([...this.#instances.values()].map((instance) => instance.close()));
   }
 
   #folderOf(branchUid: string): string {

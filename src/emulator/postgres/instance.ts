@@ -31,6 +31,7 @@ export class Instance {
   #postmaster: Postmaster | undefined;
   #turn: Promise<void> = Promise.resolve();
   #holds = 0;
+  #closed = false;
   /** Copies under way of this instance at work: it must run until they are done. */
   readonly #copies = new Set<Promise<void>>();
 
@@ -80,6 +81,12 @@ export class Instance {
     return this.#inTurn(() => this.#stop());
   }
 
+  /** Stops the instance for good: whoever asks for it from now on, or was about to, does not get it. */
+  close(): Promise<void> {
+    this.#closed = true;
+    return this.stop();
+  }
+
   /** Stops the instance and removes its files. */
   remove(): Promise<void> {
     return this.#inTurn(async () => {
@@ -96,6 +103,7 @@ export class Instance {
   async make(fill: (dataDir: string) => Promise<void>): Promise<void> {
     await this.remove();
     await this.#inTurn(async () => {
+      this.#refuseWhenClosed();
       const { folder, postgres } = this.#parts;
       for (const each of [folder, join(folder, 'wal'), join(folder, 'base')])
         await makeOwnedFolder(each, postgres.owner);
@@ -155,6 +163,7 @@ export class Instance {
   }
 
   async #start(): Promise<void> {
+    this.#refuseWhenClosed();
     if (this.#postmaster) return;
     const { folder, socketDir, postgres, log } = this.#parts;
     await makeOwnedFolder(socketDir, postgres.owner);
@@ -173,6 +182,10 @@ export class Instance {
     const postmaster = this.#postmaster;
     this.#postmaster = undefined;
     await postmaster?.stop();
+  }
+
+  #refuseWhenClosed(): void {
+    if (this.#closed) throw new Error('the emulator is stopping');
   }
 
   #inTurn(work: () => Promise<void>): Promise<void> {

@@ -105,7 +105,8 @@ function dataPlaneOf(
     alterDatabase: (branchUid, name, change) => administer(branchUid, (client) => alterDatabase(client, name, change)),
     dropDatabase: (branchUid, name) => administer(branchUid, (client) => dropDatabase(client, name)),
 
-    openEndpoint: (endpointUid, branchUid) => endpoints.open(endpointUid, branchUid, branches.instance(branchUid)),
+    openEndpoint: async (endpointUid, branchUid) =>
+      endpoints.open(endpointUid, branchUid, branches.instance(branchUid)),
     closeEndpoint: (endpointUid) => endpoints.close(endpointUid),
     async restartEndpoint(endpointUid) {
       await endpoints.get(endpointUid)?.instance.restart();
@@ -118,7 +119,7 @@ function dataPlaneOf(
       const activity = endpoints.get(endpointUid)?.activity;
       return { state: activity?.state ?? 'IDLE', lastActive: activity?.lastActive };
     },
-    sizeOf: (branchUid) => sizeOfData(branches.instance(branchUid).dataDir),
+    sizeOf: async (branchUid) => sizeOfData(branches.instance(branchUid).dataDir),
     stop,
   };
 }

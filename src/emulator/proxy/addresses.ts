@@ -3,7 +3,7 @@
 import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { readIfThere, replaceFile } from '../kept-file.ts';
+import { parseKept, readIfThere, replaceFile } from '../kept-file.ts';
 
 /** Which host an endpoint's clients use. */
 export interface Hosts {
@@ -42,7 +42,11 @@ export class Addresses implements Hosts {
   static async open(stateDir: string): Promise<Addresses> {
     const path = join(stateDir, 'addresses.json');
     const text = await readIfThere(path);
-    if (text !== undefined) return new Addresses(path, keptSchema.parse(JSON.parse(text)));
+    if (text !== undefined)
+      return new Addresses(
+        path,
+        parseKept(path, text, (value) => keptSchema.parse(value)),
+      );
     const addresses = new Addresses(path, { networks: [drawNetwork([])], used: 0, hosts: {} });
     await addresses.#save();
     return addresses;

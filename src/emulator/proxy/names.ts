@@ -1,7 +1,7 @@
 // Mode `names`: all endpoints share one address, and the name a client asks for in its TLS handshake tells them apart.
 import { join } from 'node:path';
 import { z } from 'zod';
-import { readIfThere, replaceFile } from '../kept-file.ts';
+import { parseKept, readIfThere, replaceFile } from '../kept-file.ts';
 import type { Hosts } from './addresses.ts';
 
 /** More than this is a slip of the pen. */
@@ -78,7 +78,8 @@ export class Names implements Hosts {
   static async open(stateDir: string, pattern: HostPattern): Promise<Names> {
     const path = join(stateDir, 'names.json');
     const text = await readIfThere(path);
-    const kept = text === undefined ? { hosts: {}, released: [] } : keptSchema.parse(JSON.parse(text));
+    const empty = { hosts: {}, released: [] };
+    const kept = text === undefined ? empty : parseKept(path, text, (value) => keptSchema.parse(value));
     return new Names(pattern, path, kept);
   }
 
