@@ -63,12 +63,15 @@ export function anyProjectOf(call: Call, level: Level): ProjectRecord {
 
 const levelTitle: Readonly<Record<Level, string>> = { CAN_USE: 'Can Use', CAN_MANAGE: 'Can Manage' };
 
-function requireLevel(call: Call, project: ProjectRecord, level: Level): void {
-  const { workspace, principal } = call;
-  if (workspace.settings.permissions === 'open' || project.owner === principal.name) return;
+export function may({ workspace, principal }: Call, project: ProjectRecord, level: Level): boolean {
+  if (workspace.settings.permissions === 'open' || project.owner === principal.name) return true;
   const granted = entry(project.permissions, principal.name);
-  if (granted === 'CAN_MANAGE' || (granted === 'CAN_USE' && level === 'CAN_USE')) return;
-  throw new Refusal('denied', { principal: principal.name, level: levelTitle[level], project: project.id });
+  return granted === 'CAN_MANAGE' || (granted === 'CAN_USE' && level === 'CAN_USE');
+}
+
+function requireLevel(call: Call, project: ProjectRecord, level: Level): void {
+  if (may(call, project, level)) return;
+  throw new Refusal('denied', { principal: call.principal.name, level: levelTitle[level], project: project.id });
 }
 
 /** The live branch of the path. A fresh one can hide for a while, if a fault says so. */

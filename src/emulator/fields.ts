@@ -21,6 +21,13 @@ export const timestampField = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
+const longestNameBytes = 63;
+
+/** The name of a role or database in Postgres, which would cut off a longer one without a word. */
+export const postgresNameField = z
+  .string()
+  .refine((name) => Buffer.byteLength(name) <= longestNameBytes, `must have at most ${longestNameBytes} bytes`);
+
 export const sizesFields = {
   autoscaling_limit_min_cu: z.number().min(smallestCU).max(largestCU).optional(),
   autoscaling_limit_max_cu: z.number().min(smallestCU).max(largestCU).optional(),

@@ -148,6 +148,7 @@ export class Lifecycle {
    */
   async remove(project: ProjectRecord, branch: BranchRecord, how: { purge: boolean; afterMs: number }): Promise<void> {
     branch.deleting = true;
+    branch.purging = how.purge;
     this.#provisioning.get(branch.uid)?.abort();
     await this.pause(how.afterMs);
     this.#markDeleted(project, branch, how.purge);
@@ -181,7 +182,12 @@ export class Lifecycle {
     const back: Partial<BranchRecord> = { state: 'READY', stateSince: now, updatedAt: now, deleting: false };
     Object.assign(branch, back, { expiresAt: undefined, deletedAt: undefined, purgeAt: undefined });
     this.#workspace.changed();
-    await this.openEndpoints(branch);
+    await this.reopenEndpoints(branch);
+  }
+
+  /** Of a branch that comes back: they may just be closing. */
+  reopenEndpoints(branch: BranchRecord): Promise<void> {
+    return this.inTurn(branch.uid, () => this.openEndpoints(branch));
   }
 
   async openEndpoints(branch: BranchRecord): Promise<void> {
@@ -200,7 +206,8 @@ export class Lifecycle {
   async removeProject(project: ProjectRecord, purge: boolean): Promise<void> {
     const now = this.#workspace.now();
     project.deletedAt = now;
-    project.purgeAt = now + this.#workspace.settings.rememberDeletedSeconds * 1000;
+    // Also when purged: what is left of it is found and finished if this process is killed now.
+    project.purgeAt = purge ? now : now + this.#workspace.settings.rememberDeletedSeconds * 1000;
     this.expectAt(project.purgeAt);
     this.#workspace.changed();
     for (const branch of Object.values(project.branches).filter((each) => !isRoot(each))) {
@@ -208,8 +215,14 @@ export class Lifecycle {
     }
     if (purge) return this.#forgetProject(project);
     for (const branch of Object.values(project.branches)) {
-      for (const { uid } of Object.values(branch.endpoints)) await this.#workspace.dataPlane.closeEndpoint(uid);
+      await this.inTurn(branch.uid, () => this.#closeEndpoints(project, branch));
     }
+  }
+
+  /** Not if the project was brought back meanwhile. */
+  async #closeEndpoints(project: ProjectRecord, branch: BranchRecord): Promise<void> {
+    if (project.deletedAt === undefined) return;
+    for (const { uid } of Object.values(branch.endpoints)) await this.#workspace.dataPlane.closeEndpoint(uid);
   }
 
   async #forgetProject(project: ProjectRecord): Promise<void> {
@@ -306,7 +319,7 @@ export class Lifecycle {
     const projectDeleted = project.deletedAt !== undefined;
     if (branch.deleting || (projectDeleted && !isRoot(branch))) {
       await operations.takeUp(name, async () => {
-        await this.remove(project, branch, { purge: false, afterMs: 0 });
+        await this.remove(project, branch, { purge: branch.purging ?? false, afterMs: 0 });
         return undefined;
       });
     } else if (branch.state === 'INIT') {

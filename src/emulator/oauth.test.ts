@@ -127,8 +127,10 @@ test('where permissions are enforced, only whom the owner names may look, and on
   const may = (level: string): object => ({
     access_control_list: [{ user_name: 'ann@example.com', permission_level: level }],
   });
+  expect((await ann('GET', 'projects')).body).toEqual({ projects: [] });
   await send('PATCH', acl, may('CAN_USE'));
   expect((await ann('GET', 'projects/shop')).status).toBe(200);
+  expect((await ann('GET', 'projects')).body).toMatchObject({ projects: [{ project_id: 'shop' }] });
   expect((await ann('DELETE', 'projects/shop')).status).toBe(403);
   await send('PUT', acl, may('CAN_MANAGE'));
   expect((await ann('DELETE', 'projects/shop/branches/x')).status).toBe(404);

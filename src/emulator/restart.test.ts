@@ -87,6 +87,33 @@ test('a delete that was under way is finished', async () => {
   expect((await after.send('GET', textAt(operation, 'name'))).body).toMatchObject({ done: true });
 });
 
+test('what was being purged is gone after a restart, and its id free', async () => {
+  const start = machine();
+  const before = await start();
+  await given.dev(before);
+  const { closeEndpoint } = before.dataPlane;
+  before.dataPlane.closeEndpoint = () => new Promise<void>(() => {});
+  await before.send('DELETE', 'projects/shop?purge=true');
+  before.dataPlane.closeEndpoint = closeEndpoint;
+
+  const after = await start();
+  after.clock.advance(1000);
+  await after.emulator.idle();
+  expect(itemsOf((await after.send('GET', 'projects?show_deleted=true')).body, 'projects')).toEqual([]);
+  expect(after.dataPlane.branchUids()).toEqual([]);
+});
+
+test('a branch that was being purged is remembered by nobody after a restart', async () => {
+  const start = machine();
+  const before = await start();
+  await given.dev(before);
+  before.emulator.faults.set({ deleteMs: 60_000 });
+  await before.send('DELETE', `${dev}?purge=true`);
+
+  const after = await start();
+  expect(itemsOf((await after.send('GET', `${branches}?show_deleted=true`)).body, 'branches')).toHaveLength(1);
+});
+
 test('a change of a role that was under way ends as aborted', async () => {
   const start = machine();
   const before = await start();

@@ -76,6 +76,8 @@ export interface BranchRecord extends Recorded {
   expiresAt?: Instant | undefined;
   /** Set from the DELETE until the branch is gone. */
   deleting: boolean;
+  /** The DELETE was a purge: nothing of it is to be remembered. */
+  purging?: boolean | undefined;
   deletedAt?: Instant | undefined;
   purgeAt?: Instant | undefined;
   /** The rows of a deleted branch no longer exist. */

@@ -7,3 +7,9 @@ export const instanceSuperuser = 'lakebranch_superuser';
 export const superuserGroup = 'databricks_superuser';
 
 export const defaultDatabase = 'databricks_postgres';
+
+/** Databases that every instance has and needs, and that the API does not show. */
+export const builtInDatabases: readonly string[] = ['postgres', 'template0', 'template1'];
+
+/** Roles that every instance has and needs, and that the API does not show. */
+export const builtInRoles: readonly string[] = [instanceSuperuser, superuserGroup];

@@ -3,7 +3,7 @@ import type { PostgresRole } from '../data-plane.ts';
 import { quoteName } from './administer.ts';
 import type { AdminClient } from './administer.ts';
 import { identityMark } from './extension.ts';
-import { instanceSuperuser, superuserGroup } from './names.ts';
+import { builtInRoles, superuserGroup } from './names.ts';
 
 /** Creates the role, or gives an existing one these attributes. */
 export async function putRole(client: AdminClient, role: PostgresRole): Promise<void> {
@@ -70,5 +70,5 @@ async function isMember(client: AdminClient, name: string): Promise<boolean> {
 }
 
 function refuseReserved(name: string): void {
-  if (name === instanceSuperuser || name === superuserGroup) throw new Error(`the role name ${name} is reserved`);
+  if (builtInRoles.includes(name)) throw new Error(`the role name ${name} is reserved`);
 }

@@ -178,6 +178,20 @@ test('a deleted branch can be brought back while its data is kept, without its e
   expect(await refusalOf(bench, `POST ${dev}/undelete`, {})).toContain('already removed the data');
 });
 
+test('a branch that is brought back before its delete is done has open endpoints', async () => {
+  const bench = await aBench({ settings: { keepDeletedSeconds: 600 } });
+  await given.dev(bench);
+  const { uid } = (await bench.send('GET', `${dev}/endpoints/primary`)).body;
+  const { closeEndpoint } = bench.dataPlane;
+  const slow = Promise.withResolvers<void>();
+  bench.dataPlane.closeEndpoint = (each) => slow.promise.then(() => closeEndpoint(each));
+  await bench.send('DELETE', dev);
+  await bench.send('POST', `${dev}/undelete`, {});
+  slow.resolve();
+  await bench.emulator.idle();
+  expect(bench.dataPlane.endpointActivity(String(uid)).state).toBe('ACTIVE');
+});
+
 test('lists come in pages that neither repeat nor leave out', async () => {
   const bench = await aBench();
   for (const name of ['a', 'b', 'c', 'd']) await change(bench, 'POST', `${branches}?branch_id=${name}`, aBranch);

@@ -236,7 +236,8 @@ async function undelete(call: Call): Promise<Answer> {
   const { workspace } = call;
   const project = projectOf(call, 'CAN_MANAGE');
   const id = param(call, 'branch');
-  const branch = project.deletedBranches.findLast((each) => each.id === id);
+  const now = workspace.now();
+  const branch = project.deletedBranches.findLast(({ id: each, purgeAt = Infinity }) => each === id && purgeAt > now);
   if (entry(project.branches, id)) throw new Refusal('notDeleted');
   if (!branch) throw new Refusal('branchMissing');
   if (branch.dataGone || workspace.settings.keepDeletedSeconds === 0) throw new Refusal('dataGone');

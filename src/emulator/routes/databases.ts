@@ -14,8 +14,10 @@ import {
 } from '../call.ts';
 import { recorded } from '../creation.ts';
 import { Refusal } from '../errors.ts';
+import { postgresNameField } from '../fields.ts';
 import { databaseMask, maskedBody } from '../masks.ts';
 import { page } from '../pages.ts';
+import { builtInDatabases } from '../postgres/names.ts';
 import {
   childName,
   entry,
@@ -38,7 +40,7 @@ export const databaseRoutes: readonly Route[] = [
   { method: 'DELETE', path: `${collection}/{database}`, handle: remove },
 ];
 
-const specSchema = z.object({ postgres_database: z.string().max(63).optional(), role: z.string().optional() });
+const specSchema = z.object({ postgres_database: postgresNameField.optional(), role: z.string().optional() });
 
 interface Place {
   readonly project: ProjectRecord;
@@ -62,8 +64,7 @@ async function create(call: Call): Promise<Answer> {
   if (!postgresDatabase) throw new Refusal('fieldRequired', { field: 'database.spec.postgres_database' });
   if (!input.role) throw new Refusal('fieldRequired', { field: 'database.spec.role' });
   const owner = roleNamed(place, input.role);
-  const taken = Object.values(branch.databases).some((each) => each.postgresDatabase === postgresDatabase);
-  if (existing || taken) throw new Refusal('databaseExists');
+  if (existing || isTaken(branch, postgresDatabase)) throw new Refusal('databaseExists');
   const limit = workspace.faults.behaviour.limits.databases;
   if (Object.keys(branch.databases).length >= limit) throw new Refusal('tooManyDatabases', { limit });
 
@@ -74,6 +75,11 @@ async function create(call: Call): Promise<Answer> {
     return databaseView(place.project.id, branch.id, database);
   });
 }
+
+/** By another database than `own`. The ones that the instance itself needs are taken, too. */
+const isTaken = (branch: BranchRecord, name: string, own?: DatabaseRecord): boolean =>
+  builtInDatabases.includes(name) ||
+  Object.values(branch.databases).some((each) => each !== own && each.postgresDatabase === name);
 
 /** Full name, as the service wants it. */
 function roleNamed({ project, branch }: Place, name: string): RoleRecord {
@@ -111,8 +117,7 @@ function change(
   const { project, branch } = place;
   const owner = input.role ? roleNamed(place, input.role) : undefined;
   const rename = input.postgres_database || database.postgresDatabase;
-  const taken = Object.values(branch.databases).some((each) => each !== database && each.postgresDatabase === rename);
-  if (taken) throw new Refusal('databaseExists');
+  if (isTaken(branch, rename, database)) throw new Refusal('databaseExists');
   return start(call, place, 'database.update', database, async () => {
     await workspace.dataPlane.alterDatabase(branch.uid, database.postgresDatabase, {
       ...(rename === database.postgresDatabase ? {} : { rename }),

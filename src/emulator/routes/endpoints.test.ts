@@ -9,6 +9,7 @@ import {
   textAt,
   type RefusalRow,
 } from '../../../test/fakes/emulator-caller.ts';
+import { developmentPrincipal } from '../settings.ts';
 
 const branches = 'projects/shop/branches';
 const primary = `${branches}/production/endpoints/primary`;
@@ -140,6 +141,19 @@ test.each<[string, string, unknown, string[]]>([
   bench.dataPlane.setSuspend = (_uid, seconds) => Promise.resolve(void done.push(`suspend ${seconds ?? 'never'}`));
   await change(bench, 'PATCH', `${primary}?update_mask=${mask}`, { spec });
   expect(done).toEqual(expected);
+});
+
+test('whoever was cut off by disabling an endpoint does not slip in again meanwhile', async () => {
+  const bench = await aBench();
+  const { uid } = (await bench.send('GET', primary)).body;
+  const { token } = (await bench.send('POST', 'credentials', { endpoint: primary })).body;
+  const verdicts: unknown[] = [];
+  bench.dataPlane.restartEndpoint = async () => {
+    const login = { user: developmentPrincipal.name, password: String(token), database: 'databricks_postgres' };
+    verdicts.push(await bench.emulator.authorizeLogin({ endpoint: { uid: String(uid) }, ...login }));
+  };
+  await change(bench, 'PATCH', `${primary}?update_mask=spec.disabled`, { spec: { disabled: true } });
+  expect(verdicts).toEqual([{ ok: false, sqlState: '57P03', message: 'endpoint is disabled' }]);
 });
 
 test('a changed endpoint shows what it was given', async () => {

@@ -141,6 +141,8 @@ function change(call: Call, place: Place, endpoint: EndpointRecord, input: Chang
   const restarts = needsRestart(endpoint, next);
   return start(call, place, endpoint, async () => {
     await workspace.lifecycle.pause(workspace.faults.behaviour.operationMs);
+    // First, so that whoever is cut off by the restart does not get in again.
+    if (input.disabled) endpoint.disabled = true;
     await workspace.lifecycle.inTurn(place.branch.uid, () => applySizes(call, endpoint, sizes, restarts));
     const now = workspace.now();
     const settlesAt = now + workspace.faults.behaviour.settleMs;

@@ -86,6 +86,13 @@ test.each<RefusalRow>([
     `404 NOT_FOUND operation id not found: ${dev}/operations/x`,
   ],
   [
+    'a first endpoint of an impossible size',
+    'nothing',
+    'POST projects?project_id=other',
+    { spec: {}, initial_endpoint_spec: { autoscaling_limit_min_cu: 4, autoscaling_limit_max_cu: 2 } },
+    "400 INVALID_PARAMETER_VALUE Invalid value for field 'initial_endpoint_spec.autoscaling_limit_max_cu': must not be smaller than the minimum",
+  ],
+  [
     'a negative page',
     'nothing',
     'GET projects?page_size=-1',
@@ -178,6 +185,20 @@ test('a deleted project keeps its id, comes back with its root, without the bran
   await change(bench, 'POST', 'projects/shop/undelete', {});
   const left = itemsOf((await bench.send('GET', branches)).body, 'branches');
   expect(left.map((branch) => branch['branch_id'])).toEqual(['production']);
+});
+
+test('a project that is brought back before its delete is done has open endpoints', async () => {
+  const bench = await aBench();
+  await given.dev(bench);
+  const { uid } = (await bench.send('GET', `${branches}/production/endpoints/primary`)).body;
+  const { closeEndpoint } = bench.dataPlane;
+  const slow = Promise.withResolvers<void>();
+  bench.dataPlane.closeEndpoint = (each) => slow.promise.then(() => closeEndpoint(each));
+  await bench.send('DELETE', 'projects/shop');
+  await bench.send('POST', 'projects/shop/undelete', {});
+  slow.resolve();
+  await bench.emulator.idle();
+  expect(bench.dataPlane.endpointActivity(String(uid)).state).toBe('ACTIVE');
 });
 
 test('a purged project frees its id and leaves no data', async () => {

@@ -4,6 +4,7 @@ import {
   anyProjectOf,
   findProject,
   flag,
+  may,
   ok,
   ownerOf,
   param,
@@ -20,7 +21,7 @@ import { changedSizes, durationField, sizesFields } from '../fields.ts';
 import { historySeconds } from '../limits.ts';
 import { maskedBody, projectMask, valueAt } from '../masks.ts';
 import { page } from '../pages.ts';
-import { entry, isRoot, projectName, type EndpointSizes, type ProjectRecord } from '../state.ts';
+import { entry, isRoot, projectName, type EndpointSizes, type Instant, type ProjectRecord } from '../state.ts';
 import { projectView } from '../views.ts';
 import type { Workspace } from '../workspace.ts';
 import { groupFields, groupOf } from './endpoints.ts';
@@ -92,18 +93,19 @@ async function create(call: Call): Promise<Answer> {
     budgetPolicyId: spec.budget_policy_id,
     customTags: spec.custom_tags,
   });
+  const root = {
+    isProtected: initial_branch_spec.is_protected ?? false,
+    sizes: changedSizes(endpointDefaults, initial_endpoint_spec, 'initial_endpoint_spec'),
+    group: initial_endpoint_spec.group && groupOf(undefined, initial_endpoint_spec.group),
+    pgSettings: endpointDefaults.pgSettings,
+  };
   const operation = workspace.operations.start({
     resource: projectName(id),
     kind: 'Project',
     projectId: id,
     exclusive: false,
     run: async () => {
-      const made = establish(workspace, project, {
-        isProtected: initial_branch_spec.is_protected ?? false,
-        sizes: changedSizes(endpointDefaults, initial_endpoint_spec, 'initial_endpoint_spec'),
-        group: initial_endpoint_spec.group && groupOf(undefined, initial_endpoint_spec.group),
-        pgSettings: endpointDefaults.pgSettings,
-      });
+      const made = establish(workspace, project, root);
       workspace.journal.note(workspace.now(), { what: 'project.create', name: projectName(id), by: principal.name });
       await made;
       return projectView(project);
@@ -137,10 +139,13 @@ function list(call: Call): Answer {
   const { state, now } = { state: call.workspace.state, now: call.workspace.now() };
   const withDeleted = flag(call, 'show_deleted');
   const shown = Object.values(state.projects).filter(
-    ({ deletedAt, purgeAt }) => deletedAt === undefined || (withDeleted && (purgeAt === undefined || purgeAt > now)),
+    (project) =>
+      (project.deletedAt === undefined || (withDeleted && !isPurged(project, now))) && may(call, project, 'CAN_USE'),
   );
   return page(call, 'projects', shown, projectView);
 }
+
+const isPurged = ({ purgeAt }: ProjectRecord, now: Instant): boolean => purgeAt !== undefined && purgeAt <= now;
 
 function get(call: Call): Answer {
   return ok(projectView(projectOf(call, 'CAN_USE')));
@@ -228,6 +233,7 @@ async function remove(call: Call): Promise<Answer> {
 async function undelete(call: Call): Promise<Answer> {
   const { workspace } = call;
   const project = anyProjectOf(call, 'CAN_MANAGE');
+  if (isPurged(project, workspace.now())) throw new Refusal('projectMissing');
   if (project.deletedAt === undefined) throw new Refusal('notDeleted');
   const operation = workspace.operations.start({
     resource: projectName(project.id),
@@ -237,7 +243,7 @@ async function undelete(call: Call): Promise<Answer> {
     run: async () => {
       Object.assign(project, { deletedAt: undefined, purgeAt: undefined, updatedAt: workspace.now() });
       const roots = Object.values(project.branches).filter(isRoot);
-      for (const branch of roots) await workspace.lifecycle.openEndpoints(branch);
+      for (const branch of roots) await workspace.lifecycle.reopenEndpoints(branch);
       return projectView(findProject(call, param(call, 'project'), 'CAN_MANAGE'));
     },
   });

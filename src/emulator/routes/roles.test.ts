@@ -85,6 +85,48 @@ test.each<RefusalRow>([
     { spec: { postgres_database: 'databricks_postgres', role: owner } },
     '400 BAD_REQUEST database with that name already exists',
   ],
+  [
+    "a database that every PostgreSQL has is nobody's to make, and then to drop",
+    'dev',
+    `POST ${dev}/databases?database_id=app`,
+    { spec: { postgres_database: 'postgres', role: owner } },
+    '400 BAD_REQUEST database with that name already exists',
+  ],
+  [
+    'nor to rename to',
+    'dev',
+    `PATCH ${dev}/databases/databricks-postgres?update_mask=spec.postgres_database`,
+    { spec: { postgres_database: 'template1' } },
+    '400 BAD_REQUEST database with that name already exists',
+  ],
+  ...['databricks_superuser', 'lakebranch_superuser'].map((name): RefusalRow => [
+    `the role ${name} exists`,
+    'dev',
+    `POST ${dev}/roles?role_id=app`,
+    { spec: { postgres_role: name } },
+    '400 BAD_REQUEST role with that name already exists',
+  ]),
+  ...['pg_app', 'public', 'none'].map((name): RefusalRow => [
+    `PostgreSQL keeps the name ${name} to itself`,
+    'dev',
+    `POST ${dev}/roles?role_id=app`,
+    { spec: { postgres_role: name } },
+    "400 INVALID_PARAMETER_VALUE Invalid value for field 'postgres_role': is reserved by PostgreSQL",
+  ]),
+  [
+    'a name has at most 63 bytes, or PostgreSQL would cut it',
+    'dev',
+    `POST ${dev}/roles?role_id=app`,
+    { spec: { postgres_role: 'ü'.repeat(32) } },
+    "400 INVALID_PARAMETER_VALUE Invalid value for field 'postgres_role': must have at most 63 bytes",
+  ],
+  [
+    'nobody is their own heir',
+    'dev',
+    `DELETE ${owner}?reassign_owned_to=${owner}`,
+    undefined,
+    "400 INVALID_PARAMETER_VALUE Invalid value for field 'reassign_owned_to': must be another role",
+  ],
 ])('refused: %s', async (_, there, request, body, refusal) => {
   const bench = await aBench();
   await given[there](bench);

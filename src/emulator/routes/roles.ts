@@ -4,8 +4,10 @@ import { branchOf, flag, ok, optionalId, parse, projectOf, roleOf, specOf, type 
 import { recorded } from '../creation.ts';
 import { Refusal } from '../errors.ts';
 import { postgresRoleOf } from '../lifecycle.ts';
+import { postgresNameField } from '../fields.ts';
 import { maskedBody, roleMask } from '../masks.ts';
 import { page } from '../pages.ts';
+import { builtInRoles } from '../postgres/names.ts';
 import { newPassword } from '../random.ts';
 import {
   childName,
@@ -38,7 +40,9 @@ const changeSchema = z.object({
 });
 
 const createSchema = changeSchema.extend({
-  postgres_role: z.string().max(63).optional(),
+  postgres_role: postgresNameField
+    .refine((name) => !/^(pg_.*|public|none)$/.test(name), 'is reserved by PostgreSQL')
+    .optional(),
   identity_type: z.enum(['USER', 'SERVICE_PRINCIPAL', 'GROUP', 'IDENTITY_TYPE_UNSPECIFIED']).optional(),
   auth_method: z.enum(['LAKEBASE_OAUTH_V1', 'PG_PASSWORD_SCRAM_SHA_256', 'NO_LOGIN']).optional(),
 });
@@ -67,7 +71,7 @@ async function create(call: Call): Promise<Answer> {
   const existing = entry(place.branch.roles, id);
   const sameName = Object.values(place.branch.roles).find((role) => role.postgresRole === input.postgres_role);
   if (existing && flag(call, 'replace_existing')) return put(call, place, 'role.update', replaced(existing, input));
-  if (existing ?? sameName) throw new Refusal('roleExists');
+  if (existing || sameName || builtInRoles.includes(input.postgres_role)) throw new Refusal('roleExists');
   return put(call, place, 'role.create', newRole(call, id, input.postgres_role, input));
 }
 
@@ -153,6 +157,8 @@ async function remove(call: Call): Promise<Answer> {
   const { project, branch } = placeOf(call);
   const role = roleOf(call, branch);
   const heir = heirOf(call, { project, branch });
+  // Postgres would drop what was to be handed over.
+  if (heir === role) throw new Refusal('invalidField', { field: 'reassign_owned_to', problem: 'must be another role' });
   const owned = Object.values(branch.databases).filter(({ roleId }) => roleId === role.id);
   if (owned.length > 0 && !heir) throw new Refusal('roleOwnsDatabase', { id: role.id });
   const name = childName(project.id, branch.id, 'roles', role.id);
