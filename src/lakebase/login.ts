@@ -1,4 +1,6 @@
 // One real login, before a credential is handed out.
+import { Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import type { Token } from './token.ts';
 
@@ -26,8 +28,18 @@ export type Login = (target: LoginTarget, signal: AbortSignal) => Promise<LoginR
 /** A sleeping compute takes a few seconds to wake; longer than this is no answer. */
 const timeoutMs = 10_000;
 
-/** Connects with TLS verified against the host, runs `SELECT 1`, and leaves. Never throws. */
+/** How long the other side has to close the connection after our goodbye. */
+const farewellMs = 1_000;
+const brokenOff = 'the login was broken off';
+
+/**
+ * Connects with TLS verified against the host, runs `SELECT 1`, and leaves. Never throws, and ends within its limits or
+ * soon after `signal` aborts, whatever the other side does.
+ */
 export const pgLogin: Login = async ({ host, port, database, user, token, ca }, signal) => {
+  if (signal.aborted) return { ok: false, kind: 'refused', message: brokenOff };
+  // Our own, because pg's goodbye waits for the other side, and before the connection stands it cannot be said.
+  const socket = new Socket();
   const client = new pg.Client({
     host,
     port,
@@ -38,8 +50,11 @@ export const pgLogin: Login = async ({ host, port, database, user, token, ca }, 
     query_timeout: timeoutMs,
     application_name: 'lakebranch',
     ssl: { rejectUnauthorized: true, ...(ca === undefined ? {} : { ca }) },
+    stream: () => socket,
   });
-  const abort = (): void => void client.end().catch(() => {});
+  // A connection that is lost is told here as well as to the query; unheard, it would end the process.
+  client.on('error', () => {});
+  const abort = (): void => void socket.destroy(new Error(brokenOff));
   signal.addEventListener('abort', abort, { once: true });
   try {
     await client.connect();
@@ -49,7 +64,8 @@ export const pgLogin: Login = async ({ host, port, database, user, token, ca }, 
     return { ok: false, ...failureOf(error) };
   } finally {
     signal.removeEventListener('abort', abort);
-    await client.end().catch(() => {});
+    await Promise.race([client.end().catch(() => {}), delay(farewellMs, undefined, { ref: false })]);
+    socket.destroy();
   }
 };
 
