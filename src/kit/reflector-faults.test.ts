@@ -106,6 +106,19 @@ test.each(faults)('a running watch goes on after %s, and loses nothing', async (
   await stop();
 });
 
+test('a server that was set back to an earlier time, and so is silent where the watch goes on, is asked for its state', async () => {
+  await using server = await startFaultServer((response, request) => {
+    const from = request.query.get('resourceVersion');
+    if (from === '9') stream()(response, request);
+    else stream(event('ADDED', 'b', '3'), complete('4'))(response, request);
+  });
+  server.next.push(finished(event('ADDED', 'a', '5'), complete('9')));
+  const { reflector, told, stop } = watching(server);
+  await expect.poll(() => versions(reflector), { timeout: 20_000 }).toEqual(['b 3']);
+  expect(told).toEqual(['add a 5', 'delete a 5', 'add b 3']);
+  await stop();
+});
+
 test('a first state that is cut off counts for nothing, and deletions inside it are kept in mind', async () => {
   await using server = await startFaultServer(blackHole);
   server.next.push(

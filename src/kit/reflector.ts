@@ -3,7 +3,8 @@
 //  1. Whatever the API server does, the copy comes to equal the server's state once the server answers again.
 //  2. A change is told after the copy has it, and fits what was told before: `add` of what was not there, `update` of
 //     what was there under the same uid, `delete` of what was there. Another uid under a known name is delete and add.
-//  3. As long as the server remembers (no 410), every version that it stored is told, once and in order.
+//  3. As long as the server remembers (no 410) and no watch is silent from its beginning to its end, every version that
+//     it stored is told, once and in order.
 //  4. `synced` turns true when the first complete state was told, and stays so.
 //  5. It ends only when its signal aborts. A handler that throws stops nobody.
 //
@@ -256,7 +257,12 @@ export class Reflector<T extends KubeObject> {
     const check = (): void => {
       const leftMs = Math.max(startedMs, this.#lastContactMs ?? 0) + idleMs - clock.monotonicMs();
       if (leftMs > 0) cancel = clock.after(leftMs, check);
-      else controller.abort(new KubeUnreachable(`the watch was silent for ${idleMs} ms`));
+      else {
+        // Not even a bookmark since it began: a server that was set back to an earlier time, from a backup, is silent
+        // until it comes to the version where we wanted to go on.
+        if ((this.#lastContactMs ?? 0) <= startedMs) this.#resourceVersion = '';
+        controller.abort(new KubeUnreachable(`the watch was silent for ${idleMs} ms`));
+      }
     };
     cancel = clock.after(idleMs, check);
     return () => cancel();
