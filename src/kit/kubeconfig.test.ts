@@ -119,6 +119,8 @@ test.each<[string, () => Promise<string>, string]>([
     () => file('x', stringify({ 'current-context': 'x', contexts: [], clusters: [], users: [] })),
     'names no cluster',
   ],
+  ['names no address', () => kubeconfig({ server: 'k8s.example and more' }, {}), 'is not a URL'],
+  ['names an address without a scheme', () => kubeconfig({ server: 'k8s.example:6443' }, {}), 'is not a URL'],
   ['needs a proxy', () => kubeconfig({ 'proxy-url': 'http://proxy:3128' }, {}), 'proxy-url is not supported'],
 ])('a kubeconfig that %s is refused in one line that names the setting', async (_, make, words) => {
   const KUBECONFIG = await make();

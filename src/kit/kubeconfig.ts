@@ -67,6 +67,8 @@ export async function kubeconfigConnection(files: readonly string[], context?: s
   const where = `KUBECONFIG (${files.join(path.delimiter)})`;
   const cluster = config.getCurrentCluster();
   if (!cluster) throw new KubeConnectionError(`${where}: the context "${config.getCurrentContext()}" names no cluster`);
+  if (!['https:', 'http:'].includes(URL.parse(cluster.server)?.protocol ?? ''))
+    throw new KubeConnectionError(`${where}: the server is not a URL: write it like https://k8s.example:6443`);
   if (cluster.proxyUrl)
     throw new KubeConnectionError(`${where}: proxy-url is not supported; reach the server directly`);
   return {
