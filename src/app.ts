@@ -89,7 +89,8 @@ export function createOperator(parts: OperatorParts): Operator {
       ];
       await aborted(signal);
       await Promise.all(controllers.map((controller) => controller.stop(graceMs)));
-      await events.flushed();
+      // No longer: an API server that is away would keep a process alive that has lost its Lease.
+      await events.flushed(graceMs);
     },
     synced: () => objects.synced && classes.synced,
     objects: () => objects.list().map(stateOf),
@@ -98,7 +99,7 @@ export function createOperator(parts: OperatorParts): Operator {
   };
 }
 
-/** Passes that run when leadership ends may finish what they are writing; longer than this they may not take. */
+/** Passes that run when leadership ends may finish what they are writing, and so may Events; longer they may not take. */
 const graceMs = 2_000;
 
 const aborted = (signal: AbortSignal): Promise<void> =>

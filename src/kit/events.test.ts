@@ -136,6 +136,14 @@ test('an object with the longest name still gets its events', async () => {
   expect(written()[0]?.metadata.name.length).toBeLessThanOrEqual(253);
 });
 
+test('a long name that is cut at a hyphen or a dot still makes a name', async () => {
+  const { recorder, written } = setup();
+  const name = `${'n'.repeat(218)}-.${'n'.repeat(30)}`;
+  recorder.record(happening({ regarding: { metadata: { namespace: 'shop', name, uid: 'u' } } }));
+  await recorder.flushed();
+  expect(written()[0]?.metadata.name).toMatch(/^n{218}\.[0-9a-f]+$/);
+});
+
 test('an object that causes ever new events is limited, and others are not', async () => {
   const { clock, recorder, written, dropped } = setup();
   for (let index = 0; index < 100; index += 1) recorder.record(happening({ note: `change ${index}` }));
@@ -175,6 +183,24 @@ test('a namespace that is being deleted and an API server that is away are count
   await recorder.flushed();
   expect(written().map(({ metadata }) => metadata.name.split('.')[0])).toEqual(['d']);
   expect(dropped).toHaveLength(2);
+});
+
+test('whoever waits for the last events waits no longer than it wants to', async () => {
+  const { clock, kube, recorder } = setup();
+  kube.failBefore(() => new Promise(() => {}));
+  recorder.record(happening());
+  const waiting = recorder.flushed(2_000);
+  clock.advance(2_000);
+  await waiting;
+  expect(clock.monotonicMs()).toBe(2_000);
+});
+
+test('a limit that was not needed leaves no timer behind', async () => {
+  const { clock, recorder, written } = setup();
+  recorder.record(happening());
+  await recorder.flushed(2_000);
+  expect(written()).toHaveLength(1);
+  expect(clock.nextTimer()).toBeUndefined();
 });
 
 test('an API server that never answers costs no more memory than a thousand events', () => {

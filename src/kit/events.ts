@@ -1,6 +1,7 @@
 // Events for people, in events.k8s.io/v1: the first occurrence is posted, repeats become a series on the same object.
 // Only for transitions; what lasts is a condition. Never fails and never holds up a pass.
 import type { Clock } from './clock.ts';
+import { deadline, orAbort } from './deadline.ts';
 import { apiVersionOf, isNotFound, type Kube, type KubeObject, type ResourceType } from './kube.ts';
 
 const events: ResourceType = {
@@ -94,9 +95,12 @@ export class KubeEventRecorder implements EventRecorder {
     this.#send(() => this.#post(series));
   }
 
-  /** Resolves when everything recorded so far was sent or dropped. */
-  flushed(): Promise<void> {
-    return this.#sending;
+  /** Resolves when everything recorded so far was sent or dropped, or after `withinMs`. */
+  async flushed(withinMs?: number): Promise<void> {
+    const { clock } = this.#options;
+    if (withinMs === undefined) return this.#sending;
+    using limit = deadline(clock, withinMs);
+    await orAbort(this.#sending, limit.signal).catch(() => {});
   }
 
   #repeat(series: Series, nowMs: number): void {
@@ -186,7 +190,8 @@ export class KubeEventRecorder implements EventRecorder {
   #newName({ regarding }: Happening): string {
     this.#counter += 1;
     const unique = `${this.#options.clock.now().getTime().toString(16)}${this.#counter.toString(16).padStart(4, '0')}`;
-    return `${regarding.metadata.name.slice(0, maxNamePrefix)}.${unique}`;
+    const prefix = regarding.metadata.name.slice(0, maxNamePrefix).replace(/[-.]+$/, '');
+    return `${prefix}.${unique}`;
   }
 
   /** MicroTime wants six digits. */
