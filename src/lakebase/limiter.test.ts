@@ -49,6 +49,17 @@ test('one that gives up is not sent, and leaves its place to the next', async ()
   expect(sent()).toEqual(['a at 0', 'b at 0', 'c at 0', 'e at 500']);
 });
 
+test('a budget of less than one request at once still lets requests out', async () => {
+  const clock = new ManualClock(start);
+  const { transport } = scriptedTransport(ok({}));
+  const send = limited(transport, clock, { perSecond: 0.25, burst: 0.5 });
+  const patient = new AbortController();
+  clock.after(60_000, () => patient.abort());
+  const all = Promise.all([send(request('a'), patient.signal), send(request('b'), patient.signal)]);
+  await settled(clock, all);
+  expect(clock.monotonicMs()).toBe(4_000);
+});
+
 test('nothing runs while nobody waits', async () => {
   const { clock, send } = setUp();
   await settled(clock, Promise.all(['a', 'b', 'c', 'd'].map((name) => send(name))));

@@ -44,8 +44,9 @@ class TokenBucket {
   constructor(clock: Clock, perSecond: number, burst: number) {
     this.#clock = clock;
     this.#perSecond = perSecond;
-    this.#burst = burst;
-    this.#tokens = burst;
+    // With room for less than one request, none would ever go out.
+    this.#burst = Math.max(1, burst);
+    this.#tokens = this.#burst;
     this.#countedAtMs = clock.monotonicMs();
   }
 
