@@ -138,6 +138,23 @@ test('a patch takes away what an earlier template had set and nothing else', () 
   ).toHaveLength(1);
 });
 
+test('a patch leaves the owner references of others alone', () => {
+  const seen = readSecret(stored(), owner);
+  const next = renderSecret('db', owner, shape, credential);
+  const patch = secretPatch(next, seen.is === 'ours' ? seen.secret : { resourceVersion: '' });
+  // A merge patch replaces lists as a whole.
+  expect(patch).not.toHaveProperty('metadata.ownerReferences');
+});
+
+test('a template key that bears the name of something built in is taken away too', () => {
+  const next = renderSecret('db', owner, { ...shape, template: { data: {}, labels: {}, annotations: {} } }, credential);
+  const keys = { data: ['constructor'], labels: ['constructor'], annotations: ['constructor'] };
+  expect(secretPatch(next, { resourceVersion: '9', keys })).toMatchObject({
+    metadata: { labels: { constructor: null }, annotations: { constructor: null } },
+    data: { constructor: null },
+  });
+});
+
 test('nothing that is printed of an issued Secret holds its token', () => {
   const seen = readSecret(stored(), owner);
   for (const text of [

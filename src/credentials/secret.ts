@@ -184,19 +184,19 @@ export function renderSecret(
 
 /**
  * JSON merge patch that turns a Secret of ours into `next`: conditional on the resourceVersion last seen, taking away
- * what an earlier template had set, leaving everything that others added.
+ * what an earlier template had set, leaving everything that others added. Our owner reference is there already, and a
+ * merge patch would put the list of it alone in the place of the others'.
  */
 export function secretPatch(
   next: Secret,
   last: { readonly resourceVersion: string; readonly keys?: ManagedKeys },
 ): unknown {
   const gone = (keys: readonly string[] | undefined, kept: object = {}): Record<string, null> =>
-    Object.fromEntries((keys ?? []).filter((key) => !(key in kept)).map((key) => [key, null]));
+    Object.fromEntries((keys ?? []).filter((key) => !Object.hasOwn(kept, key)).map((key) => [key, null]));
   const { metadata } = next;
   return {
     metadata: {
       resourceVersion: last.resourceVersion,
-      ownerReferences: metadata.ownerReferences,
       labels: { ...gone(last.keys?.labels, metadata.labels), ...metadata.labels },
       annotations: { ...gone(last.keys?.annotations, metadata.annotations), ...metadata.annotations },
     },

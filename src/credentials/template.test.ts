@@ -8,11 +8,13 @@ test.each([
   ['spaces are free', '{{.host}}:{{   .host   }}', 'h:h'],
   ['keys may have dashes', '{{ .jdbc-uri }}', 'jdbc:x'],
   ['other text stays', 'a } b { c $1 \\', 'a } b { c $1 \\'],
+  ['braces may stand around it', '{{{ .host }}{', '{h{'],
   ['nothing is replaced twice', '{{ .host }}{ .host }', 'h{ .host }'],
 ])('%s', (_sentence, text, expected) => expect(fillTemplate(text, values)).toBe(expected));
 
 test.each([
   ['an unknown key', '{{ .passwrod }}', /passwrod.*known are uri, host/],
+  ['a name that every object has', '{{ .constructor }}', /constructor.*known are uri, host/],
   ['a function call', '{{ .uri | b64enc }}', /only \{\{ \.key \}\}/],
   ['an unclosed pair', '{{ .uri', /only \{\{ \.key \}\}/],
 ])('%s is refused with a sentence', (_sentence, text, message) => {

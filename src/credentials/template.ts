@@ -5,12 +5,12 @@ const placeholder = /\{\{\s*\.([a-z][a-z0-9-]*)\s*\}\}/g;
 /** Replaces every `{{ .key }}` by the value of that Secret key. Throws TemplateError on an unknown key or a stray brace pair. */
 export function fillTemplate(text: string, values: Readonly<Record<string, string>>): string {
   const filled = text.replace(placeholder, (_whole, key: string) => {
-    const value = values[key];
+    const value = Object.hasOwn(values, key) ? values[key] : undefined;
     if (value === undefined)
       throw new TemplateError(`{{ .${key} }} is not a key of the Secret; known are ${Object.keys(values).join(', ')}`);
     return value;
   });
-  if (text.replace(placeholder, '').includes('{{'))
+  if (text.replace(placeholder, ' ').includes('{{'))
     throw new TemplateError('only {{ .key }} is replaced in a template; write for example {{ .uri }}');
   return filled;
 }
