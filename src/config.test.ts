@@ -47,6 +47,10 @@ test('every setting is read', () => {
   });
 });
 
+test('a namespace that is named twice is watched once', () => {
+  expect(readConfig({ ...env, LAKEBRANCH_WATCH_NAMESPACES: 'a,b,a' }, 'me').watchNamespaces).toEqual(['a', 'b']);
+});
+
 test.each<[string, Record<string, string>, RegExp]>([
   ['nothing set', { LAKEBRANCH_NAMESPACE: '' }, /LAKEBRANCH_NAMESPACE: must be set/],
   ['a word for a number', { LAKEBRANCH_WORKERS: 'abc' }, /LAKEBRANCH_WORKERS: (?!must be set)/],
@@ -55,6 +59,7 @@ test.each<[string, Record<string, string>, RegExp]>([
   ['yes for true', { LAKEBRANCH_LEADER_ELECTION: 'yes' }, /LAKEBRANCH_LEADER_ELECTION: .*true/],
   ['an unknown level', { LAKEBRANCH_LOG_LEVEL: 'loud' }, /LAKEBRANCH_LOG_LEVEL: /],
   ['a namespace with capitals', { LAKEBRANCH_WATCH_NAMESPACES: 'Foo_Bar' }, /LAKEBRANCH_WATCH_NAMESPACES: write names/],
+  ['a proxy password that is not percent-encoded', { HTTPS_PROXY: 'http://me:hunter2%@proxy' }, /HTTPS_PROXY: .*%25/],
   ['a proxy that is no URL', { HTTPS_PROXY: 'user:hunter2 at proxy' }, /HTTPS_PROXY: write a URL/],
 ])('%s is refused in one line that names the setting and repeats no value', (_sentence, change, message) => {
   const read = (): unknown => readConfig({ ...env, ...change }, 'me');

@@ -12,14 +12,28 @@ const namespaceList = z
       .map((name) => name.trim())
       .filter((name) => name !== ''),
   )
+  .transform((names) => [...new Set(names)])
   .refine(
     (names) => names.every((name) => /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name)),
     'write names of namespaces, separated by commas',
   );
 
+function hasReadableLogin(url: string): boolean {
+  const { username, password } = new URL(url);
+  try {
+    return decodeURIComponent(`${username}:${password}`) !== '';
+  } catch {
+    return false;
+  }
+}
+
 const proxyUrl = z
   .string()
-  .refine((text) => URL.canParse(text) && /^https?:/.test(text), 'write a URL like http://proxy.example:3128');
+  .refine((text) => URL.canParse(text) && /^https?:/.test(text), {
+    error: 'write a URL like http://proxy.example:3128',
+    abort: true,
+  })
+  .refine(hasReadableLogin, 'write special characters of user and password percent-encoded, % itself as %25');
 
 const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
 
