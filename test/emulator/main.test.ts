@@ -93,6 +93,16 @@ test.each([
   expect(error).toMatch(/^lakebranch-emulator: --state-dir \(or LAKEBRANCH_EMULATOR_STATE_DIR\): [^\n]*\n$/);
 });
 
+test.each(['10.99.1.2', 'no-such-host.invalid'])(
+  '%s, which is no address of this machine, names its setting',
+  async (listen) => {
+    const names = ['--host-mode', 'names', '--host-pattern', '*.db.test', '--pg-port', '25432'];
+    const { code, error } = await runEmulator(stateDir, [...names, '--listen', listen]);
+    expect(code).toBe(1);
+    expect(error).toMatch(/^lakebranch-emulator: this machine has no address [^\n]*--listen[^\n]*\n$/);
+  },
+);
+
 test.each([
   ['control-plane.json', '{"format":1,"signingKey":{"d":"a-secret"'],
   ['control-plane.json', 'null'],

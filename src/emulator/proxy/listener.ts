@@ -62,8 +62,10 @@ function whyNot(error: NodeJS.ErrnoException, host: string, port: number): strin
   if (error.code === 'EACCES') {
     return `port ${port} may not be used by this user: choose one from 1024 up with --pg-port`;
   }
-  if (error.code === 'EADDRNOTAVAIL') {
-    return `this machine has no address ${host}: the addresses 127.64.0.0/10 need Linux; elsewhere use --host-pattern`;
+  if (error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND') {
+    return host.startsWith('127.')
+      ? `this machine has no address ${host}: the addresses 127.64.0.0/10 need Linux; elsewhere use --host-pattern`
+      : `this machine has no address ${host}: choose another --listen`;
   }
   return `cannot listen on ${host}:${port} (${error.code ?? error.message}): choose another port with --pg-port`;
 }
