@@ -26,6 +26,11 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => 
 try {
   process.exitCode = await main(stop.signal);
 } catch (error) {
+  // Told to stop before it had begun is no failure.
+  if (!stop.signal.aborted || error !== stop.signal.reason) failed(error);
+}
+
+function failed(error: unknown): void {
   process.exitCode = 1;
   if (!isPlain(error)) throw error;
   process.stderr.write(`lakebranch: ${error.message}\n`);
@@ -51,8 +56,8 @@ async function main(signal: AbortSignal): Promise<number> {
     userAgent: `lakebranch/${version}`,
     onResponse: metrics.kubeAnswered,
   });
-  await checkKinds(kube, config);
-  const clusterID = config.clusterID ?? (await readClusterID(kube));
+  await checkKinds(kube, config, signal);
+  const clusterID = config.clusterID ?? (await readClusterID(kube, signal));
   operator = createOperator({
     ...config,
     kube,
@@ -113,11 +118,11 @@ function serve(config: Config, { registry }: Metrics, operator: Operator, leader
   });
 }
 
-async function checkKinds(kube: Kube, { watchNamespaces }: Config): Promise<void> {
+async function checkKinds(kube: Kube, { watchNamespaces }: Config, signal: AbortSignal): Promise<void> {
   for (const type of [databaseBranchResource, branchClassResource]) {
     try {
       const [namespace] = type.namespaced ? watchNamespaces : [];
-      await kube.list(type, { limit: 1, ...(namespace === undefined ? {} : { namespace }) });
+      await kube.list(type, { signal, limit: 1, ...(namespace === undefined ? {} : { namespace }) });
     } catch (error) {
       throw startError(error, `${type.plural}.${type.group}`, type.version);
     }
@@ -138,9 +143,9 @@ function startError(error: unknown, kind: string, kindVersion: string): unknown 
   return error;
 }
 
-async function readClusterID(kube: Kube): Promise<string> {
+async function readClusterID(kube: Kube, signal: AbortSignal): Promise<string> {
   try {
-    const { metadata } = await kube.get<KubeObject>(namespaceResource, { name: 'kube-system' });
+    const { metadata } = await kube.get<KubeObject>(namespaceResource, { name: 'kube-system' }, { signal });
     return metadata.uid ?? '';
   } catch (error) {
     if (error instanceof KubeError)
