@@ -110,6 +110,7 @@ function serve(config: Config, { registry }: Metrics, operator: Operator, leader
   return serveHealth({
     host: config.httpHost,
     port: config.httpPort,
+    hostSetting: 'LAKEBRANCH_HTTP_HOST',
     portSetting: 'LAKEBRANCH_HTTP_PORT',
     unhealthy: () =>
       leader.leading && leader.renewedMsAgo() > wedgedMs ? 'the Lease has not been renewed in time' : undefined,

@@ -2,7 +2,7 @@ import { request } from 'undici';
 import { expect, test } from 'vitest';
 import { PortError, serveHealth, type HealthOptions } from './health.ts';
 
-const setting = { host: '127.0.0.1', port: 0, portSetting: 'HTTP_PORT' };
+const setting = { host: '127.0.0.1', port: 0, hostSetting: 'HTTP_HOST', portSetting: 'HTTP_PORT' };
 
 async function serve(over: Partial<HealthOptions> = {}) {
   const server = await serveHealth({ ...setting, unhealthy: () => undefined, unready: () => undefined, ...over });
@@ -47,4 +47,15 @@ test('a port that is taken is named with its setting', async () => {
   await expect(taken).rejects.toThrow(PortError);
   await expect(taken).rejects.toThrow(`HTTP_PORT: cannot listen on 127.0.0.1:${server.port} (EADDRINUSE)`);
   await server.close();
+});
+
+test('an address that is not ours is named with its setting', async () => {
+  // Set aside for documentation: no machine has it.
+  const foreign = serveHealth({
+    ...setting,
+    host: '192.0.2.1',
+    unhealthy: () => undefined,
+    unready: () => undefined,
+  });
+  await expect(foreign).rejects.toThrow('HTTP_HOST: cannot listen on 192.0.2.1:0 (EADDRNOTAVAIL)');
 });

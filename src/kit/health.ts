@@ -6,6 +6,8 @@ export interface HealthOptions {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
+  /** Names the setting when the address cannot be had. */
+  readonly hostSetting: string;
   /** Names the setting when the port cannot be had. */
   readonly portSetting: string;
   /** Undefined while all is well, else what is wrong. Only a wedged process may say so: a restart must help. */
@@ -26,7 +28,7 @@ export interface HealthServer {
 }
 
 export async function serveHealth(options: HealthOptions): Promise<HealthServer> {
-  const { host, port, portSetting, unhealthy, unready, pages = {} } = options;
+  const { host, port, unhealthy, unready, pages = {} } = options;
   const say = (response: ServerResponse, status: number, text: string, type = 'text/plain; charset=utf-8'): void => {
     response.writeHead(status, { 'content-type': type }).end(text);
   };
@@ -46,9 +48,7 @@ export async function serveHealth(options: HealthOptions): Promise<HealthServer>
     }
   });
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) =>
-      reject(new PortError(`${portSetting}: cannot listen on ${host}:${port} (${error.code ?? error.message})`)),
-    );
+    server.once('error', (error) => reject(cannotListen(options, error)));
     server.listen(port, host, resolve);
   });
   return {
@@ -59,4 +59,13 @@ export async function serveHealth(options: HealthOptions): Promise<HealthServer>
         server.close(() => resolve());
       }),
   };
+}
+
+function cannotListen(
+  { host, port, hostSetting, portSetting }: HealthOptions,
+  error: NodeJS.ErrnoException,
+): PortError {
+  const code = error.code ?? error.message;
+  const setting = ['EADDRINUSE', 'EACCES'].includes(code) ? portSetting : hostSetting;
+  return new PortError(`${setting}: cannot listen on ${host}:${port} (${code})`);
 }
