@@ -52,7 +52,7 @@ function watching(server: FaultServer) {
   const told: string[] = [];
 
   const reflector = new Reflector<KubeObject>(
-    { kube, clock: systemClock, type: widgets, baseBackoffMs: 5, idleMs: 200, random: () => 0 },
+    { kube, clock: systemClock, type: widgets, baseBackoffMs: 5, idleMs: 2_000, random: () => 0 },
     (change, { metadata }) => told.push(`${change} ${metadata.name} ${metadata.resourceVersion}`),
   );
   const abort = new AbortController();
