@@ -29,6 +29,12 @@ const stalled = (reason: string): Condition[] => [
   condition('Stalled', 'True', reason),
 ];
 
+const fresh = condition('CredentialsFresh', 'True', 'TokenFresh');
+const servedAnd = (reason: string): Condition[] => [ready, fresh, condition('Reconciling', 'True', reason)];
+
+/** As a status that was written for generation 1, on an object that was edited since. */
+const edited = (object: StatusObject): StatusObject => ({ ...object, metadata: { ...object.metadata, generation: 2 } });
+
 function withStatus(conditions: Condition[], observedGeneration = 1): StatusObject {
   return aDatabaseBranch({ status: { observedGeneration, conditions } });
 }
@@ -47,6 +53,37 @@ describe('lawful', () => {
         condition('CredentialsFresh', 'False', 'MintFailed'),
         condition('Reconciling', 'True', 'ProviderUnreachable'),
       ]),
+    ],
+    ...[
+      'Resetting',
+      'WaitingForBranchSlot',
+      'NamespaceLimitReached',
+      'ClassLimitReached',
+      'PausedByAnnotation',
+    ].flatMap((reason): [string, StatusObject][] => [
+      [`served, and a reset: ${reason}`, withStatus(servedAnd(reason))],
+      [`served, and a reset that is not seen through: ${reason}`, edited(withStatus(servedAnd(reason)))],
+      [`not served: ${reason}`, withStatus(waiting(reason))],
+    ]),
+    ['served, and trouble while an edit is followed', edited(withStatus(servedAnd('ProviderUnreachable')))],
+    ['served, and a candidate that starts', edited(withStatus(servedAnd('BranchStarting')))],
+    [
+      'all that may be said beside',
+      withStatus([
+        ready,
+        condition('Expiring', 'True', 'ExpiresSoon'),
+        condition('ExpirationClamped', 'True', 'LeaseClamped'),
+        condition('Drifted', 'True', 'DriftFound'),
+        condition('Paused', 'True', 'PausedByAnnotation'),
+      ]),
+    ],
+    ['a class with unleased branches', withStatus([ready, condition('Unleased', 'True', 'UnleasedBranches')])],
+    [
+      'held by children while it is deleted',
+      aDatabaseBranch({
+        metadata: { deletionTimestamp: '2026-09-21T14:00:00Z' },
+        status: { observedGeneration: 1, conditions: stalled('DeletionBlockedByChildren') },
+      }),
     ],
   ])('%s', (_what, object) => expectLawfulStatus(object));
 });
@@ -116,6 +153,30 @@ describe('unlawful', () => {
       'Reconciling although Ready',
     ],
     [
+      'served, and trouble that no edit explains',
+      withStatus(servedAnd('ProviderUnreachable')),
+      'Reconciling although Ready',
+    ],
+    [
+      'served, and a candidate that no edit explains',
+      withStatus(servedAnd('BranchStarting')),
+      'Reconciling although Ready',
+    ],
+    [
+      'served, and a matter for a person called work',
+      edited(withStatus(servedAnd('ResetTokenReused'))),
+      'Reconciling although Ready',
+    ],
+    ['a reset that claims to stall', withStatus(stalled('Resetting')), 'passes by itself'],
+    ['a queue that claims to stall', withStatus(stalled('WaitingForBranchSlot')), 'passes by itself'],
+    ...['Expiring', 'ExpirationClamped', 'Drifted', 'Paused', 'Unleased'].map(
+      (type): [string, StatusObject, string] => [
+        `${type} kept as False`,
+        withStatus([ready, condition(type, 'False', 'Available')]),
+        `${type} is there although False`,
+      ],
+    ),
+    [
       'not Ready and no word why',
       withStatus([condition('Ready', 'False', 'BranchStarting')]),
       'neither Reconciling nor Stalled',
@@ -151,6 +212,7 @@ test.each<[string, StatusObject, ReturnType<typeof kstatusOf>]>([
   ['an object that nobody looked at', aDatabaseBranch({ status: statusBeforeFirstLook() }), 'InProgress'],
   ['a served object', withStatus([ready]), 'Current'],
   ['an edited object', { ...withStatus([ready]), metadata: { name: 'x', generation: 2 } }, 'InProgress'],
+  ['a served object that is reset', withStatus(servedAnd('Resetting')), 'InProgress'],
   ['a waiting object', withStatus(waiting('BranchStarting')), 'InProgress'],
   ['a stalled object', withStatus(stalled('ClassNotFound')), 'Failed'],
   [

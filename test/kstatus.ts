@@ -123,6 +123,9 @@ const onlyWhileTrue: readonly string[] = [
   'Stalled',
   'Expiring',
   'ExpirationClamped',
+  'Drifted',
+  'Paused',
+  'Unleased',
   'LoginReachesSource',
 ];
 
@@ -139,19 +142,32 @@ function presentOnlyWhileItSaysSomething({ conditions, reconciling, stalled }: V
 }
 
 /** A waiter must be able to tell from Reconciling and Stalled whether waiting helps. */
-function summaryIsConsistent({ ready, reconciling, stalled, conditions, observed }: View): string[] {
+function summaryIsConsistent(view: View): string[] {
+  const { ready, reconciling, stalled, observed } = view;
   if (!ready || observed === -1) return [];
-  if (ready.status === 'True') {
-    const fresh = find(conditions, 'CredentialsFresh');
+  if (ready.status === 'True')
     return [
       ...unless(!stalled, 'Stalled although Ready'),
-      // Only a token that runs out makes a served object restless.
-      ...unless(!reconciling || fresh?.status === 'False', 'Reconciling although Ready and CredentialsFresh'),
+      ...unless(!reconciling || mayBeRestless(view, reconciling), 'Reconciling although Ready and CredentialsFresh'),
     ];
-  }
   const cause = stalled ?? reconciling;
   if (!cause) return ['not Ready, and neither Reconciling nor Stalled says why'];
   return unless(cause.reason === ready.reason, `Ready says ${ready.reason}, ${cause.type} says ${cause.reason}`);
+}
+
+/** A reset that is under way, or waits. */
+const resetReasons: readonly string[] = [
+  'Resetting',
+  'WaitingForBranchSlot',
+  'NamespaceLimitReached',
+  'ClassLimitReached',
+  'PausedByAnnotation',
+];
+
+/** A served object is at work only for a token that runs out, or for an edit that it has not followed yet. */
+function mayBeRestless({ conditions, observed, generation }: View, { reason }: Condition): boolean {
+  if (find(conditions, 'CredentialsFresh')?.status === 'False' || resetReasons.includes(reason)) return true;
+  return observed !== undefined && observed < generation && !isTerminal(reason);
 }
 
 /** May become a matter for a person with time. */

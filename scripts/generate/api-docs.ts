@@ -65,7 +65,7 @@ function presence(required: boolean, { default: value }: StructuralSchema): stri
   // The default of an object is only there to make way for the defaults of its fields.
   const isObject = typeof value === 'object' && !Array.isArray(value);
   if (value === undefined || isObject) return '';
-  return code(typeof value === 'string' ? value : JSON.stringify(value));
+  return code(typeof value === 'string' && value !== '' ? value : JSON.stringify(value));
 }
 
 function typeOf(schema: StructuralSchema): string {

@@ -73,6 +73,8 @@ export const eventResource: ResourceNames = {
 export const annotationKey = {
   /** On our Secret: `<namespace>/<name>` of its DatabaseBranch. Survives a backup, unlike the owner reference. */
   owner: 'lakebranch.dev/owner',
+  /** On our Secret: provider's id of the branch that it opens. */
+  branchId: 'lakebranch.dev/branch-id',
   /** On our Secret: provider's uid of the branch that it opens. */
   branchUid: 'lakebranch.dev/branch-uid',
   /** On our Secret: provider's uid of the endpoint that it names. */
@@ -97,6 +99,16 @@ export const annotationKey = {
   ended: 'lakebranch.dev/ended',
   /** On a DatabaseBranch, by a person: the object's own uid, to let it go although its branch cannot be deleted. */
   release: 'lakebranch.dev/release',
+  /** On a DatabaseBranch, by a person: one of `pausedValue`. */
+  paused: 'lakebranch.dev/paused',
+} as const;
+
+/** What the annotation `paused` may say. */
+export const pausedValue = {
+  /** No creates, resets or size changes; login, lease, expiry and deletion go on. */
+  changes: 'true',
+  /** Nothing at all but deletion, once the provider knows the whole life of the branch. */
+  all: 'all',
 } as const;
 
 /** On every Secret that we write. */

@@ -8,7 +8,7 @@ import { databaseBranchSchema } from '../../src/api/v1alpha1/database-branch.ts'
 import { statusBeforeFirstLook } from '../../src/api/v1alpha1/schema.ts';
 import { pathOf } from '../../src/kit/kube-http.ts';
 import type { KubeObject } from '../../src/kit/kube.ts';
-import { kinds, type KindDefinition } from '../../scripts/generate/crds.ts';
+import type { KindDefinition } from '../../scripts/generate/crds.ts';
 import type { StructuralSchema } from '../../scripts/generate/structural.ts';
 import { sharedControlPlane } from '../control-plane/shared.ts';
 import * as classCases from '../fixtures/branch-class-cases.ts';
@@ -17,9 +17,9 @@ import { fullStatuses } from '../fixtures/full-statuses.ts';
 import type { Refused, RefusedChange, Spec } from '../fixtures/manifest-cases.ts';
 import { installCrds, type InstalledCrd } from './install-crds.ts';
 import { RawApi, type Answer } from './raw-api.ts';
+import { collection, dryRunCreate, expectRefused, kindNamed, namespace, objectOf } from './tried-manifests.ts';
 
 const api = new RawApi(sharedControlPlane());
-const namespace = 'crds';
 let installed: InstalledCrd[];
 
 beforeAll(async () => {
@@ -27,24 +27,6 @@ beforeAll(async () => {
   await api.call('POST', '/api/v1/namespaces', { body: { metadata: { name: namespace } } });
 });
 afterAll(() => api.close());
-
-const kindNamed = (name: string): KindDefinition => kinds.find(({ resource }) => resource.kind === name)!;
-
-interface ObjectWithStatus extends KubeObject {
-  spec?: unknown;
-  status?: unknown;
-}
-
-const objectOf = ({ resource }: KindDefinition, name: string, spec: Spec | undefined): ObjectWithStatus => ({
-  apiVersion: `${apiGroup}/${apiVersion}`,
-  kind: resource.kind,
-  metadata: { name, ...(resource.namespaced ? { namespace } : {}) },
-  ...(spec === undefined ? {} : { spec }),
-});
-
-const collection = ({ resource }: KindDefinition): string => pathOf(resource, { namespace });
-const dryRunCreate = (kind: KindDefinition, spec: Spec | undefined, name = 'tried'): Promise<Answer> =>
-  api.call('POST', `${collection(kind)}?dryRun=All`, { body: objectOf(kind, name, spec) });
 
 /** Creates `before`, tries to replace it by `after`, and takes it away again. */
 async function tryChange(kind: KindDefinition, before: Spec, after: Spec): Promise<Answer> {
@@ -57,14 +39,6 @@ async function tryChange(kind: KindDefinition, before: Spec, after: Spec): Promi
   const answer = await api.call('PUT', `${path}?dryRun=All`, { body });
   await api.call('DELETE', path);
   return answer;
-}
-
-function expectRefused({ code, body }: Answer, field: string, message: string): void {
-  expect(code, body.message ?? 'accepted').toBeGreaterThanOrEqual(400);
-  const causes = body.details?.causes ?? [{ field: '', message: body.message ?? '' }];
-  const said = causes.map((cause) => `${cause.field}: ${cause.message}`);
-  const fits = causes.some((cause) => cause.field === field && cause.message?.includes(message));
-  expect(fits, `expected ${field}: ${message}\nsaid ${said.join('\n     ')}`).toBe(true);
 }
 
 test('the API server takes the CRDs as they are, without a warning', () => {
@@ -84,14 +58,14 @@ describe.each(suites.map((suite) => [suite.kind.resource.kind, suite] as const))
   '%s',
   (name, { kind, schema, cases }) => {
     test.each(cases.accepted)('accepts %s', async (_what, spec) => {
-      const { body } = await dryRunCreate(kind, spec);
+      const { body } = await dryRunCreate(api, kind, spec);
       expect(body.message).toBeUndefined();
       // The server fills in what zod fills in: types and manifests mean the same.
       expect(body['spec']).toEqual(schema.parse({ spec }).spec);
     });
 
     test.each(cases.refused)('refuses %s', async (_what, spec, field, message) => {
-      expectRefused(await dryRunCreate(kind, spec), field, message);
+      expectRefused(await dryRunCreate(api, kind, spec), field, message);
     });
 
     test.each(cases.allowedChanges)('may be changed: %s', async (_what, before, after) => {
@@ -104,7 +78,7 @@ describe.each(suites.map((suite) => [suite.kind.resource.kind, suite] as const))
     });
 
     test('begins as not looked at', async () => {
-      const { body } = await dryRunCreate(kind, cases.accepted[0]![1]);
+      const { body } = await dryRunCreate(api, kind, cases.accepted[0]![1]);
       expect(body['status']).toEqual(statusBeforeFirstLook());
     });
 
@@ -135,6 +109,10 @@ const brokenRule = (refusal: Refused | RefusedChange): { field: string; message:
   return { field: field.replaceAll(/\[\d+\]/g, '[]'), message };
 };
 
+/** As YAML reads `field:` with nothing after it. */
+const nulls = ({ properties = {} }: StructuralSchema): Spec =>
+  Object.fromEntries(Object.keys(properties).map((name) => [name, null]));
+
 /** Every rule, with the field that the API server names when it is broken. */
 function rulesOf(schema: StructuralSchema, path: string): { field: string; message: string }[] {
   const own = (schema['x-kubernetes-validations'] ?? []).map(({ message, fieldPath = '' }) => ({
@@ -163,17 +141,23 @@ function leavesOf(schema: StructuralSchema | undefined, path = ''): string[] {
 describe('a DatabaseBranch', () => {
   const kind = kindNamed('DatabaseBranch');
 
-  test('needs no spec at all', async () => {
-    const { body } = await dryRunCreate(kind, undefined);
+  test.each([
+    ['no spec at all', undefined],
+    ['an empty spec', {}],
+    ['a spec whose fields were left empty', nulls(kind.schema.properties!['spec']!)],
+  ])('may have %s', async (_what, spec) => {
+    const { body } = await dryRunCreate(api, kind, spec);
     expect(body['spec']).toEqual({
       className: 'default',
+      children: 'Forbid',
+      deletionPolicy: 'Delete',
       credentials: { database: 'databricks_postgres', tokenTTL: '1h' },
     });
   });
 
   test('may have a name of 63 characters, and no more', async () => {
-    expect((await dryRunCreate(kind, {}, 'n'.repeat(63))).code).toBe(201);
-    const tooLong = await dryRunCreate(kind, {}, 'n'.repeat(64));
+    expect((await dryRunCreate(api, kind, {}, 'n'.repeat(63))).code).toBe(201);
+    const tooLong = await dryRunCreate(api, kind, {}, 'n'.repeat(64));
     expectRefused(
       tooLong,
       '<nil>',
@@ -243,6 +227,38 @@ test('the sample manifests are accepted in their order', async () => {
     'DatabaseBranch',
   ]);
   for (const object of objects.toReversed()) await api.call('DELETE', pathOfObject(object));
+});
+
+/** Every manifest of ours that a page or a further sample shows. */
+async function shownManifests(): Promise<[string, KubeObject][]> {
+  const pages = [
+    'README.md',
+    ...(await readdir('docs')).filter((file) => file.endsWith('.md')).map((file) => `docs/${file}`),
+  ];
+  const samples = (await readdir('deploy/samples/more')).map((file) => `deploy/samples/more/${file}`);
+  const texts = await Promise.all(
+    [...pages, ...samples].map(async (file) => [file, await readFile(file, 'utf8')] as const),
+  );
+  return texts.flatMap(([file, text]) => {
+    const blocks = file.endsWith('.md')
+      ? [...text.matchAll(/^```yaml\n([^]*?)^```/gm)].map(([, block = '']) => block)
+      : [text];
+    return blocks
+      .flatMap((block) => parseAllDocuments(block).map((document) => document.toJS() as KubeObject))
+      .filter((object) => object.apiVersion === `${apiGroup}/${apiVersion}`)
+      .map((object): [string, KubeObject] => [`${file}: ${object.kind} ${object.metadata.name}`, object]);
+  });
+}
+
+test('every manifest that a page or a further sample shows is accepted as it is', async () => {
+  const shown = await shownManifests();
+  for (const [what, object] of shown) {
+    const kind = kindNamed(object.kind ?? '');
+    const body = kind.resource.namespaced ? { ...object, metadata: { ...object.metadata, namespace } } : object;
+    const { code, body: answer } = await api.call('POST', `${collection(kind)}?dryRun=All`, { body });
+    expect(code, `${what}: ${answer.message}`).toBe(201);
+  }
+  expect(shown.length).toBeGreaterThan(8);
 });
 
 function pathOfObject({ apiVersion: full = '', kind = '', metadata }: KubeObject): string {

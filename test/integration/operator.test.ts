@@ -99,8 +99,11 @@ test.concurrent(
   async () => {
     const namespace = 'five';
     await world.namespace(namespace);
+    // A project of its own: in the shared one it would wait for the other tests, which hold their branches to the end.
+    await world.stack.emulator.call(world.stack.manager, 'POST', `projects?project_id=${namespace}`, { spec: {} });
+    await world.bclass(namespace, { provider: { project: namespace } });
     const keys = ['a', 'b', 'c', 'd', 'e'].map((name): Key => ({ namespace, name }));
-    await Promise.all(keys.map((key) => world.apply(key)));
+    await Promise.all(keys.map((key) => world.apply(key, { className: namespace })));
     const uids = (await Promise.all(keys.map((key) => world.whenReady(key)))).map(({ status }) => status?.branch?.uid);
 
     await world.stack.kubectl('delete', 'namespace', namespace);
@@ -243,5 +246,7 @@ test.concurrent.each(troubles)(
     await world.whenReady(db);
     expect(await made()).toHaveLength(1);
     expect(await world.query(await world.secret(db), 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
+    // The project holds ten branches: others wait for this one's slot.
+    await world.stack.kubectl('-n', db.namespace, 'delete', 'dbb/db');
   },
 );

@@ -15,6 +15,7 @@ import {
   providerId,
   secretReference,
   statusBeforeFirstLook,
+  statusCount,
   statusText,
   withRules,
   type ObjectMeta,
@@ -199,6 +200,48 @@ const endpoint = withRules(
   endpointRule,
 );
 
+/** The provider allows ten unarchived branches per project, and one of them is its root. */
+const mostBranches = 9;
+
+const limits = withRules(
+  z.object({
+    perNamespace: z
+      .int()
+      .min(1)
+      .max(mostBranches)
+      .exactOptional()
+      .describe(
+        'Most branches of this class that one namespace may have at a time; further objects wait. Without it, as many as there are.',
+      ),
+    total: z
+      .int()
+      .min(1)
+      .max(mostBranches)
+      .exactOptional()
+      .describe(
+        'Most branches of this class at a time; further objects wait. Without it, as many as the provider allows: ten per project, whoever made them.',
+      ),
+    reserve: z
+      .int()
+      .min(0)
+      .max(mostBranches - 1)
+      .exactOptional()
+      .describe(
+        'How many branches are kept free for restores, so that the past can be brought back when all else is in use. Without it, none.',
+      ),
+  }),
+  {
+    rule: '!has(self.reserve) || !has(self.total) || self.reserve < self.total',
+    message: 'reserve must be below total, so that a branch is left for ordinary objects: lower reserve or raise total',
+    fieldPath: '.reserve',
+  },
+  {
+    rule: '!has(self.perNamespace) || !has(self.total) || self.perNamespace <= self.total',
+    message: 'perNamespace must not be above total: lower perNamespace or raise total',
+    fieldPath: '.perNamespace',
+  },
+);
+
 const spec = z.object({
   provider: provider.describe('The Lakebase project, and who manages branches in it.'),
   login: login.describe('Whose tokens go into the Secrets of applications.'),
@@ -211,6 +254,11 @@ const spec = z.object({
     .describe(
       'How long branches live. Read when an object’s spec.expiration is first seen or changes; an edit here never shortens the life of a branch that exists.',
     ),
+  limits: limits
+    .exactOptional()
+    .describe(
+      'How many branches there may be. Lowering a limit takes no branch away: new ones wait until enough are gone.',
+    ),
   endpoint: endpoint
     .exactOptional()
     .describe('Sizes of endpoints: defaults where an object is silent, ceilings where it is not.'),
@@ -221,6 +269,17 @@ const status = z.object({
   historyRetention: statusText()
     .exactOptional()
     .describe('How far back the provider keeps the history of the project, like 168h.'),
+  used: z
+    .object({
+      branches: statusCount().describe('Objects of this class that have a branch, or are getting their first one.'),
+      limit: statusCount().describe('How many may have one: limits.total, or what the provider allows.'),
+    })
+    .exactOptional()
+    .describe('How much of the class is in use. Written at most every 10 seconds.'),
+  queued: statusCount().exactOptional().describe('Objects of this class that wait for a free branch.'),
+  unleased: statusCount()
+    .exactOptional()
+    .describe('Branches of this class that only the operator removes; the Unleased condition names them.'),
   conditions: conditions().exactOptional().describe('Ready: the credentials work and the project was seen.'),
 });
 

@@ -2,8 +2,8 @@
 
 /**
  * `Ready` is always there and sums up. `Reconciling` and `Stalled` are there only while True: work in progress, and work
- * that waits for a person. The others say how far the parts are; the last two are there only when there is
- * something to say.
+ * that waits for a person. The others say how far the parts are; those after them are there only when there
+ * is something to say.
  */
 export const ConditionType = {
   Ready: 'Ready',
@@ -14,6 +14,11 @@ export const ConditionType = {
   CredentialsFresh: 'CredentialsFresh',
   LoginReachesSource: 'LoginReachesSource',
   NamespaceAllowed: 'NamespaceAllowed',
+  Expiring: 'Expiring',
+  ExpirationClamped: 'ExpirationClamped',
+  Drifted: 'Drifted',
+  Paused: 'Paused',
+  Unleased: 'Unleased',
 } as const;
 
 export type ConditionType = (typeof ConditionType)[keyof typeof ConditionType];
@@ -29,4 +34,12 @@ export const conditionCatalogue: Readonly<Record<ConditionType, string>> = {
   LoginReachesSource: 'The login in the Secret opens the source branch too. There only while True.',
   NamespaceAllowed:
     'False: the class does not allow the namespace any more; 24 hours after this began the token is no longer renewed. There only while False.',
+  Expiring: 'The branch reaches its expiry within 24 hours. There only while True.',
+  ExpirationClamped:
+    'The provider allows only a nearer expiry of the branch than it was asked for. There only while True.',
+  Drifted:
+    'Something at the provider is not as the object asks, and the operator cannot or may not correct it; the message names it. There only while True.',
+  Paused: 'The annotation lakebranch.dev/paused holds back work on the object. There only while True.',
+  Unleased:
+    'On a BranchClass: some of its branches are removed by the operator only, not by the provider; the message names them. There only while True.',
 };

@@ -1,10 +1,10 @@
 // DatabaseBranch: what a developer, a chart or CI applies to get a database of their own.
 import * as z from 'zod';
 import { managedByLabel, quietAnnotations, secretKeys } from '../names.ts';
+import { databaseBranchStatus } from './database-branch-status.ts';
 import {
   celText,
   computeUnits,
-  conditions,
   duration,
   endpointRule,
   immutable,
@@ -12,19 +12,33 @@ import {
   keysAreQualifiedNames,
   labels,
   objectName,
-  observedGeneration,
   providerId,
   statusBeforeFirstLook,
-  statusText,
-  statusTime,
   withRules,
   type ObjectMeta,
   type Rule,
 } from './schema.ts';
 
-const source = z.object({
-  branch: providerId('branch').describe('Id of the branch to fork, like production. The class must allow it.'),
-});
+/** Names of our objects fit into a label. */
+const longestName = 63;
+
+const source = withRules(
+  z.object({
+    branch: providerId('branch')
+      .exactOptional()
+      .describe('Id of the branch to fork, like production. The class must allow it.'),
+    databaseBranchRef: z
+      .object({ name: objectName(longestName).describe('Name of the DatabaseBranch.') })
+      .exactOptional()
+      .describe(
+        'Another DatabaseBranch whose branch is forked. It must be in this namespace, have the same className, and say children: Allow. Until it is Ready, this object waits.',
+      ),
+  }),
+  {
+    rule: '[has(self.branch), has(self.databaseBranchRef)].filter(set, set).size() == 1',
+    message: 'set exactly one of branch and databaseBranchRef, or leave out source: then the class decides',
+  },
+);
 
 const expiration = withRules(
   z.object({
@@ -56,6 +70,27 @@ const endpoint = withRules(
   }),
   endpointRule,
 );
+
+const reset = z.object({
+  token: z
+    .string()
+    .max(63)
+    .default('')
+    .describe(
+      'Any value that this object has not had before asks for a fresh branch under the same Secret, for example a date. Writing the former value back before the switch cancels the reset. A value whose branch was deleted makes no second one.',
+    ),
+  strategy: z
+    .enum(['Switch', 'Replace'])
+    .default('Switch')
+    .describe(
+      'Switch: the old branch is served until the fresh one is ready; this needs a free branch of the project for a while. Replace: the old branch is deleted first, so that no free one is needed; until the fresh one is ready there is no Secret.',
+    ),
+  drain: duration('drain', '2m', '24h')
+    .default('5m')
+    .describe(
+      'How long the old branch lives on after the switch, for pods that still hold the old login. What is written to it then is lost. Not shorter than 2m: a kubelet needs up to a minute and a half to show the new Secret.',
+    ),
+});
 
 const inList = (names: readonly string[]): string => `[${names.map(celText).join(', ')}]`;
 
@@ -140,6 +175,12 @@ const verify = z.object({
     ),
 });
 
+const retains = "(has(self.deletionPolicy) && self.deletionPolicy == 'Retain')";
+
+/** CEL: the reset token of a spec; without one it is empty. */
+const resetToken = (spec: string): string =>
+  `(has(${spec}.reset) && has(${spec}.reset.token) ? ${spec}.reset.token : '')`;
+
 const spec = withRules(
   z.object({
     className: withRules(
@@ -150,7 +191,15 @@ const spec = withRules(
       .describe('The BranchClass to use. Cannot be changed.'),
     source: source
       .exactOptional()
-      .describe('What to fork. Without it, the default source of the class. Cannot be changed.'),
+      .describe(
+        'What to fork. Without it, the default source of the class. It may change only together with reset.token, because the data of a branch comes from one fork.',
+      ),
+    children: z
+      .enum(['Forbid', 'Allow'])
+      .default('Forbid')
+      .describe(
+        'Forbid: no branch can be forked from this one, and the provider removes it by itself soon after operator and cluster are gone (see lease in the class). Allow: other objects may name it in source.databaseBranchRef; the provider keeps no expiry for such a branch, so that only the operator ends it.',
+      ),
     expiration: expiration
       .exactOptional()
       .describe(
@@ -159,105 +208,58 @@ const spec = withRules(
     endpoint: endpoint
       .exactOptional()
       .describe('Size of the endpoint. What is left out comes from the class, then from the provider.'),
+    deletionPolicy: z
+      .enum(['Delete', 'Retain'])
+      .default('Delete')
+      .describe(
+        'Delete: the branch goes when this object is deleted. Retain: it then stays at the provider until the expiry that spec.expiration asked for. At that expiry it goes in either case.',
+      ),
     credentials: credentials.prefault({}).describe('The Secret with the login.'),
+    reset: reset.exactOptional().describe('How to begin anew: a fresh branch under the same Secret.'),
     verify: verify.exactOptional().describe('What is checked before the Secret is first written.'),
   }),
+  // The default of `spec` is checked before the fields within it have theirs: hence every has().
   {
-    rule: 'has(self.source) == has(oldSelf.source) && (!has(self.source) || self.source == oldSelf.source)',
+    rule: `!${retains} || !has(self.expiration) || !has(self.expiration.never)`,
     message:
-      'source cannot be changed: the data of a branch comes from one fork; delete the object and create it again',
+      'a retained branch needs an end, because nobody else removes it: write expiration.ttl or expiration.at instead of never, or deletionPolicy: Delete',
+    fieldPath: '.deletionPolicy',
+  },
+  {
+    rule: `!${retains} || !has(self.children) || self.children != 'Allow'`,
+    message:
+      'a retained branch cannot have children, because the provider would not expire it: write children: Forbid, or deletionPolicy: Delete',
+    fieldPath: '.deletionPolicy',
+  },
+  {
+    rule:
+      `${resetToken('self')} != ${resetToken('oldSelf')} || ` +
+      '(has(self.source) == has(oldSelf.source) && (!has(self.source) || self.source == oldSelf.source))',
+    message:
+      'source can only change together with reset.token, because the data of a branch comes from one fork: set a new reset.token in the same edit',
     fieldPath: '.source',
   },
 );
-
-const branchIdentity = {
-  id: statusText().describe('Id of the branch at the provider, as its UI shows it.'),
-  uid: statusText().describe('Uid of the branch at the provider; never used twice.'),
-};
-
-const servedBranch = z.object({
-  ...branchIdentity,
-  name: z.string().max(512).exactOptional().describe('Full name at the provider: projects/…/branches/….'),
-  workspace: statusText().exactOptional().describe('Host of the workspace in which the branch was made.'),
-  project: statusText().exactOptional().describe('Id of the project in which the branch was made.'),
-  source: z
-    .object({
-      branch: statusText().exactOptional().describe('Id of the branch that was forked.'),
-      time: statusTime().exactOptional().describe('The instant of the source whose data the branch began with.'),
-      lsn: statusText().exactOptional().describe('The same as a position in the write-ahead log of the source.'),
-    })
-    .exactOptional()
-    .describe('What the branch was made from, as the provider says.'),
-  createTime: statusTime().exactOptional().describe('When the provider made the branch.'),
-});
-
-const status = z.object({
-  observedGeneration: observedGeneration().exactOptional(),
-  branch: servedBranch.exactOptional().describe('The branch whose login is in the Secret.'),
-  candidate: z
-    .object(branchIdentity)
-    .exactOptional()
-    .describe('The branch that is being prepared, and has no login yet.'),
-  endpoint: z
-    .object({
-      name: z.string().max(512).exactOptional().describe('Full name at the provider.'),
-      uid: statusText().describe('Uid of the endpoint at the provider.'),
-      host: statusText().describe('Host of the database, as in the Secret.'),
-    })
-    .exactOptional()
-    .describe('Where the branch answers.'),
-  expiration: z
-    .object({
-      expireTime: statusTime().exactOptional().describe('When the branch ends. Absent: never.'),
-      leaseTime: statusTime()
-        .exactOptional()
-        .describe(
-          'When the provider itself removes the branch, unless the operator pushes it forward before; last seen.',
-        ),
-      enforcedBy: z
-        .enum(['Provider', 'Operator'])
-        .exactOptional()
-        .describe(
-          'Provider: the branch goes even if operator and cluster are gone. Operator: only the operator ends it.',
-        ),
-      pinnedFrom: statusText()
-        .exactOptional()
-        .describe(
-          'Hash of the spec.expiration from which expireTime was computed; an edit of the class does not move it.',
-        ),
-    })
-    .exactOptional()
-    .describe('When the branch ends, and who sees to it.'),
-  credentials: z
-    .object({
-      secretName: statusText().describe('Name of the Secret.'),
-      username: statusText().describe('Postgres user of the login.'),
-      issueTime: statusTime().describe('When the token in the Secret was asked for.'),
-      expireTime: statusTime().describe('When the token in the Secret dies.'),
-      renewTime: statusTime().exactOptional().describe('When the token in the Secret is replaced.'),
-      revision: z.int().min(0).describe('Counts the tokens written into the Secret.'),
-    })
-    .exactOptional()
-    .describe('The login in the Secret.'),
-  binding: z
-    .object({ name: statusText().describe('Name of the Secret.') })
-    .exactOptional()
-    .describe('The Secret, where implementations of servicebinding.io look for it.'),
-  conditions: conditions().exactOptional().describe('Ready sums up. docs/reasons.md explains every reason.'),
-});
 
 export const databaseBranchSchema = withRules(
   z.object({
     spec: spec
       .prefault({})
       .describe('What the branch should be like. May be empty: then everything comes from the class named default.'),
-    status: status
+    status: databaseBranchStatus
       .default(statusBeforeFirstLook())
       .describe('What the operator found and did. Nothing is decided by it alone.'),
   }),
   {
-    rule: 'self.metadata.name.size() <= 63',
-    message: 'metadata.name must have at most 63 characters, so that it fits into a label: shorten it',
+    rule: `self.metadata.name.size() <= ${longestName}`,
+    message: `metadata.name must have at most ${longestName} characters, so that it fits into a label: shorten it`,
+  },
+  {
+    rule:
+      '!has(self.spec.source) || !has(self.spec.source.databaseBranchRef) || ' +
+      'self.spec.source.databaseBranchRef.name != self.metadata.name',
+    message: 'an object cannot be its own source: name another DatabaseBranch',
+    fieldPath: '.spec.source.databaseBranchRef.name',
   },
   {
     rule:
@@ -273,7 +275,7 @@ export const databaseBranchSchema = withRules(
 
 /** As the API server returns it: defaults filled in. */
 export type DatabaseBranchSpec = z.output<typeof spec>;
-export type DatabaseBranchStatus = z.output<typeof status>;
+export type DatabaseBranchStatus = z.output<typeof databaseBranchStatus>;
 
 export interface DatabaseBranch {
   apiVersion?: string;

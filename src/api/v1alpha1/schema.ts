@@ -80,8 +80,8 @@ export const endpointRule: Rule = {
 };
 
 /** The name of a Secret or of one of our objects: what Kubernetes calls a DNS subdomain. */
-export const objectName = (): z.ZodString =>
-  withRules(z.string().min(1).max(253), {
+export const objectName = (longest = 253): z.ZodString =>
+  withRules(z.string().min(1).max(longest), {
     rule: celMatches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$'),
     message: 'write a name of lower-case letters, digits, - and . that begins and ends with a letter or digit',
   });
@@ -134,6 +134,9 @@ export const labelValue = (): z.ZodString =>
 
 /** A short text of ours in a status. */
 export const statusText = (): z.ZodString => z.string().max(253);
+
+/** How many of something there are, in a status. */
+export const statusCount = (): z.ZodInt => z.int().min(0);
 
 /** RFC 3339 with a zone. */
 export const statusTime = (): z.ZodString => z.string().max(64).meta({ format: 'date-time' });
