@@ -6,6 +6,7 @@ import { ConditionType } from '../../api/v1alpha1/conditions.ts';
 import { Reason } from '../../api/v1alpha1/reasons.ts';
 import type { LakebaseError } from '../../lakebase/errors.ts';
 import type { Project } from '../../lakebase/model.ts';
+import type { Counts } from './counts.ts';
 
 export type ProjectSeen =
   | { readonly seen: 'notAsked' }
@@ -19,6 +20,9 @@ export interface World {
   /** Our finalizer is there: the class stays while branches need it to be deleted. */
   readonly held: boolean;
   readonly users: number;
+  readonly counts: Counts;
+  /** How many unarchived branches the provider allows in the project. */
+  readonly projectLimit: number;
   readonly project: ProjectSeen;
 }
 

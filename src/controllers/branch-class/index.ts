@@ -1,4 +1,5 @@
-// A BranchClass: is its project there, and who still needs it.
+// A BranchClass: is its project there, who still needs it, and how much of it is in use.
+import { isDeepStrictEqual } from 'node:util';
 import { branchClassFinalizer, branchClassResource } from '../../api/names.ts';
 import type { BranchClass } from '../../api/v1alpha1/branch-class.ts';
 import type { DatabaseBranch } from '../../api/v1alpha1/database-branch.ts';
@@ -11,6 +12,7 @@ import { lookAgain, settled, type Next } from '../../kit/result.ts';
 import { writeStatus } from '../../kit/status.ts';
 import { LakebaseError } from '../../lakebase/errors.ts';
 import type { Providers } from '../providers.ts';
+import { countsOf, countTheSame, withCountsOf } from './counts.ts';
 import { decide, holdsClass, type ProjectSeen, type World } from './decide.ts';
 import { report } from './report.ts';
 
@@ -20,29 +22,37 @@ export interface BranchClassDeps {
   readonly classes: Cache<BranchClass>;
   readonly objects: Cache<DatabaseBranch>;
   readonly providers: Providers;
+  readonly projectLimit: number;
 }
 
 /** A project that is there seldom goes; one that is not is looked for again soon. */
 const healthyMs = 5 * 60_000;
 const unhealthyMs = 10_000;
+/** Counts change with every object; they are written no more often than this. */
+const countsMs = 10_000;
 
 export function branchClassController(deps: BranchClassDeps): {
   reconcile: (key: string, signal: AbortSignal) => Promise<Next>;
 } {
   const asked = new Map<string, Asked>();
+  const counted = new Map<string, number>();
   deps.classes.subscribe((change, { metadata }) => {
-    if (change === 'delete') asked.delete(metadata.uid ?? '');
+    if (change !== 'delete') return;
+    asked.delete(metadata.uid ?? '');
+    counted.delete(metadata.uid ?? '');
   });
   return {
     reconcile: async (key, signal) => {
       const bclass = deps.classes.get(key);
-      return bclass ? pass({ ...deps, asked }, bclass, signal) : settled;
+      return bclass ? pass({ ...deps, asked, counted }, bclass, signal) : settled;
     },
   };
 }
 
 interface PassDeps extends BranchClassDeps {
   readonly asked: Map<string, Asked>;
+  /** By uid of the class: monotonic ms when this process last wrote other counts than were there. */
+  readonly counted: Map<string, number>;
 }
 
 async function pass(deps: PassDeps, bclass: BranchClass, signal: AbortSignal): Promise<Next> {
@@ -55,22 +65,40 @@ async function pass(deps: PassDeps, bclass: BranchClass, signal: AbortSignal): P
     case 'release':
       await removeFinalizer(deps.kube, branchClassResource, bclass, branchClassFinalizer, { signal });
       return lookAgain(0, 'let the class go');
-    case 'report':
-      await writeStatus(deps.kube, branchClassResource, bclass, report(world, deps.clock.now()), { signal });
+    case 'report': {
+      const countsInMs = await say(deps, world, signal);
+      if (countsInMs > 0) return lookAgain(countsInMs, 'the counts were written a moment ago');
       return lookAgain(world.project.seen === 'present' ? healthyMs : unhealthyMs, 'look for the project again');
+    }
   }
+}
+
+/** Returns the ms until new counts may be written that were held back; 0 if none were. What is wrong is said at once. */
+async function say({ kube, clock, counted }: PassDeps, world: World, signal: AbortSignal): Promise<number> {
+  const { bclass } = world;
+  const { uid = '' } = bclass.metadata;
+  const now = clock.monotonicMs();
+  const next = report(world, clock.now());
+  const asBefore = withCountsOf(bclass.status ?? {}, next);
+  const differs = !isDeepStrictEqual(next, asBefore);
+  const waitMs = differs ? (counted.get(uid) ?? -Infinity) + countsMs - now : 0;
+  await writeStatus(kube, branchClassResource, bclass, waitMs > 0 ? asBefore : next, { signal });
+  if (differs && waitMs <= 0) counted.set(uid, now);
+  return Math.max(0, waitMs);
 }
 
 async function observe(deps: PassDeps, bclass: BranchClass, signal: AbortSignal): Promise<World> {
   const { classes, objects } = deps;
   const { metadata } = classes.get(bclass.metadata.name) ?? bclass;
-  const users = objects.byIndex('class', metadata.name).filter(holdsClass).length;
+  const ours = objects.byIndex('class', metadata.name);
   const deleting = metadata.deletionTimestamp !== undefined;
   return {
     bclass,
     deleting,
     held: metadata.finalizers?.includes(branchClassFinalizer) ?? false,
-    users,
+    users: ours.filter(holdsClass).length,
+    counts: countsOf(ours),
+    projectLimit: deps.projectLimit,
     project: deleting ? { seen: 'notAsked' } : await projectSeen(deps, bclass, signal),
   };
 }
@@ -107,14 +135,14 @@ async function askForProject(providers: Providers, bclass: BranchClass, signal: 
   }
 }
 
-/** A class wakes itself; an object wakes the class that it names, whose users it may have changed. */
+/** A class wakes itself; an object wakes the class that it names, whose users or counts it may have changed. */
 export function wakeBranchClasses(
   { classes, objects }: Pick<BranchClassDeps, 'classes' | 'objects'>,
   queue: WorkQueue,
 ): void {
   classes.subscribe((_change, bclass) => queue.add(bclass.metadata.name, classes.synced ? 'high' : 'low'));
   objects.subscribe((change, object, old) => {
-    if (change !== 'update' || old === undefined || holdsClass(object) !== holdsClass(old))
-      queue.add(object.spec.className, 'low');
+    const same = old !== undefined && holdsClass(object) === holdsClass(old) && countTheSame(object, old);
+    if (change !== 'update' || !same) queue.add(object.spec.className, 'low');
   });
 }

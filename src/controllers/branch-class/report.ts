@@ -1,9 +1,12 @@
 // Says what is known of a class, as its status. Pure.
-import type { BranchClassStatus } from '../../api/v1alpha1/branch-class.ts';
+import type { BranchClass, BranchClassStatus } from '../../api/v1alpha1/branch-class.ts';
 import { formatDuration } from '../../api/duration.ts';
+import { ConditionType } from '../../api/v1alpha1/conditions.ts';
 import { Reason } from '../../api/v1alpha1/reasons.ts';
-import { removeCondition, setCondition } from '../../kit/conditions.ts';
+import { removeCondition, setCondition, type ConditionChange } from '../../kit/conditions.ts';
+import type { Condition } from '../../kit/kube.ts';
 import type { LakebaseError } from '../../lakebase/errors.ts';
+import { limitOf } from './counts.ts';
 import type { World } from './decide.ts';
 
 interface Verdict {
@@ -14,29 +17,48 @@ interface Verdict {
 }
 
 export function report(world: World, now: Date): BranchClassStatus {
-  const { bclass, project } = world;
-  const generation = bclass.metadata.generation ?? 0;
-  const { ready, stalled, reason, message } = verdict(world);
-  let conditions = setCondition(
-    bclass.status?.conditions ?? [],
-    { type: 'Ready', status: ready ? 'True' : 'False', reason, message },
-    generation,
-    now,
-  );
-  for (const [type, holds] of [
-    ['Reconciling', !ready && !stalled],
-    ['Stalled', stalled],
-  ] as const) {
-    conditions = holds
-      ? setCondition(conditions, { type, status: 'True', reason, message }, generation, now)
-      : removeCondition(conditions, type);
-  }
+  const { bclass, project, counts } = world;
   const seconds = project.seen === 'present' ? project.value.historyRetentionSeconds : undefined;
   const historyRetention = seconds === undefined ? bclass.status?.historyRetention : formatDuration(seconds * 1000);
   return {
-    observedGeneration: generation,
-    conditions,
+    observedGeneration: generationOf(bclass),
+    conditions: conditionsOf(world, now),
+    used: { branches: counts.used, limit: limitOf(bclass, world.projectLimit) },
+    queued: counts.queued,
+    unleased: counts.unleased.length,
     ...(historyRetention === undefined ? {} : { historyRetention }),
+  };
+}
+
+const generationOf = ({ metadata }: BranchClass): number => metadata.generation ?? 0;
+
+/** `Ready` is always there, the others only while they hold. */
+function conditionsOf(world: World, now: Date): Condition[] {
+  const { bclass, counts } = world;
+  const { ready, stalled, reason, message } = verdict(world);
+  const changes: readonly (readonly [holds: boolean, ConditionChange])[] = [
+    [true, { type: ConditionType.Ready, status: ready ? 'True' : 'False', reason, message }],
+    [!ready && !stalled, { type: ConditionType.Reconciling, status: 'True', reason, message }],
+    [stalled, { type: ConditionType.Stalled, status: 'True', reason, message }],
+    [counts.unleased.length > 0, unleased(counts.unleased)],
+  ];
+  return changes.reduce<Condition[]>(
+    (conditions, [holds, change]) =>
+      holds ? setCondition(conditions, change, generationOf(bclass), now) : removeCondition(conditions, change.type),
+    [...(bclass.status?.conditions ?? [])],
+  );
+}
+
+const mostNames = 10;
+
+function unleased(names: readonly string[]): ConditionChange {
+  const more = names.length - mostNames;
+  const named = names.slice(0, mostNames).join(', ') + (more > 0 ? ` and ${more} more` : '');
+  return {
+    type: ConditionType.Unleased,
+    status: 'True',
+    reason: Reason.UnleasedBranches,
+    message: `only the operator removes the branches of ${named} in time, because these ask for never, children: Allow or deletionPolicy: Retain: delete them before the operator is removed for good`,
   };
 }
 
