@@ -3,18 +3,25 @@ import { branchClassResource, databaseBranchResource, reportingController } from
 import type { BranchClass } from './api/v1alpha1/branch-class.ts';
 import type { DatabaseBranch } from './api/v1alpha1/database-branch.ts';
 import { branchClassController, wakeBranchClasses } from './controllers/branch-class/index.ts';
-import { databaseBranchController, secretKeyOf, wakeDatabaseBranches } from './controllers/database-branch/index.ts';
+import {
+  databaseBranchController,
+  parentKeysOf,
+  secretKeyOf,
+  wakeDatabaseBranches,
+} from './controllers/database-branch/index.ts';
+import type { Left } from './controllers/database-branch/plan.ts';
 import { Namespaces } from './controllers/namespaces.ts';
+import { Projects } from './controllers/projects.ts';
 import { Providers, type MakeClient } from './controllers/providers.ts';
 import { Cache } from './kit/cache.ts';
 import type { Clock } from './kit/clock.ts';
-import { findCondition } from './kit/conditions.ts';
 import { Controller, type Reconcile } from './kit/controller.ts';
 import { KubeEventRecorder } from './kit/events.ts';
 import type { Kube } from './kit/kube.ts';
 import type { Logger } from './kit/log.ts';
 import { WorkQueue } from './kit/queue.ts';
 import type { Login } from './lakebase/login.ts';
+import { stateOf } from './metrics/object-state.ts';
 import type { ObjectState } from './metrics/registry.ts';
 
 export interface OperatorParts {
@@ -26,10 +33,17 @@ export interface OperatorParts {
   /** Holds the credential Secrets of classes. */
   readonly namespace: string;
   readonly clusterID: string;
+  readonly previousClusterIDs: readonly string[];
+  /** How many unarchived branches the provider allows in a project. */
+  readonly projectLimit: number;
+  /** How long a deletion waits for a provider that cannot be reached, in ms. */
+  readonly deletionMaxWaitMs: number;
   /** Empty: all namespaces. */
   readonly watchNamespaces: readonly string[];
   readonly workers: number;
   readonly identity: string;
+  /** Called for every object that was let go although its branch is still there. */
+  readonly onLeft?: (left: Left) => void;
   readonly onResult?: (controller: string, result: string, seconds: number) => void;
 }
 
@@ -70,7 +84,20 @@ export function createOperator(parts: OperatorParts): Operator {
       )
         return;
       const providers = new Providers({ kube, clock, namespace, makeClient: parts.makeClient });
-      const shared = { ...parts, objects, classes, providers, events, namespaces: new Namespaces(kube, clock) };
+      const projects = new Projects(clock);
+      const shared = {
+        ...parts,
+        objects,
+        classes,
+        providers,
+        projects,
+        wake: (key: string) => queues.databasebranch.add(key, 'high'),
+        events,
+        namespaces: new Namespaces(kube, clock),
+        clusterIDs: [parts.clusterID, ...parts.previousClusterIDs],
+        maxWaitMs: parts.deletionMaxWaitMs,
+        onLeft: (left: Left) => parts.onLeft?.(left),
+      };
       const controllers = [
         start(
           parts,
@@ -144,18 +171,9 @@ function createCaches({ kube, clock, log, watchNamespaces }: OperatorParts): {
     indexes: {
       class: ({ spec }) => [spec.className],
       secretName: (object) => [secretKeyOf(object)],
+      parent: parentKeysOf,
     },
   });
   const classes = new Cache<BranchClass>({ kube, clock, type: branchClassResource, onError });
   return { objects, classes };
-}
-
-function stateOf({ status }: DatabaseBranch): ObjectState {
-  const conditions = status?.conditions ?? [];
-  const expireTime = status?.credentials?.expireTime;
-  return {
-    ready: findCondition(conditions, 'Ready')?.status === 'True',
-    stalled: findCondition(conditions, 'Stalled')?.status === 'True',
-    credentialExpireTime: expireTime === undefined ? undefined : new Date(expireTime),
-  };
 }

@@ -1,5 +1,6 @@
 // Every knob of the operator once: environment name, default, bounds. Returns a frozen Config, or complaints.
 import { z } from 'zod';
+import { parseDuration } from './api/duration.ts';
 
 const port = z.coerce.number().int().min(0).max(65535);
 /** Names of namespaces, separated by commas. */
@@ -35,6 +36,11 @@ const proxyUrl = z
   })
   .refine(hasReadableLogin, 'write special characters of user and password percent-encoded, % itself as %25');
 
+const duration = z
+  .string()
+  .regex(/^([0-9]+h)?([0-9]+m)?([0-9]+s)?$/, 'write a duration like 15m')
+  .refine((text) => text !== '', 'write a duration like 15m');
+
 const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
 
 /** Environment variables of the operator; the chart and deploy/ set them. */
@@ -43,6 +49,18 @@ const environment = z.object({
   LAKEBRANCH_NAMESPACE: z.string().min(1),
   /** Names this cluster in branch ids; the UID of kube-system when absent. Never change it while branches live. */
   LAKEBRANCH_CLUSTER_ID: z.string().min(1).max(128).optional(),
+  /** Comma-separated cluster ids that this cluster had before: branches made under them are still found. */
+  LAKEBRANCH_PREVIOUS_CLUSTER_IDS: z
+    .string()
+    .default('')
+    .transform((text) =>
+      text
+        .split(',')
+        .map((id) => id.trim())
+        .filter((id) => id !== ''),
+    ),
+  /** How long a deletion waits for a provider that cannot be reached before the lease is trusted. */
+  LAKEBRANCH_DELETION_MAX_WAIT: duration.default('15m'),
   /** Comma-separated namespaces to watch; all when absent. */
   LAKEBRANCH_WATCH_NAMESPACES: namespaceList,
   LAKEBRANCH_HTTP_HOST: z.string().default('0.0.0.0'),
@@ -53,6 +71,8 @@ const environment = z.object({
   LAKEBRANCH_WORKERS: z.coerce.number().int().min(1).max(256).default(16),
   /** Requests per second and workspace; twice as many may be sent in a burst. */
   LAKEBRANCH_PROVIDER_QPS: z.coerce.number().positive().max(1000).default(15),
+  /** Unarchived branches that Lakebase allows in a project, its own included; raise it only if the provider raised yours. */
+  LAKEBRANCH_PROJECT_LIMIT: z.coerce.number().int().min(1).max(10_000).default(10),
   LAKEBRANCH_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
   /** The name under which this process holds the Lease. */
   POD_NAME: z.string().min(1).optional(),
@@ -64,12 +84,15 @@ const environment = z.object({
 export interface Config {
   readonly namespace: string;
   readonly clusterID: string | undefined;
+  readonly previousClusterIDs: readonly string[];
+  readonly deletionMaxWaitMs: number;
   readonly watchNamespaces: readonly string[];
   readonly httpHost: string;
   readonly httpPort: number;
   readonly leaderElection: boolean;
   readonly workers: number;
   readonly providerQps: number;
+  readonly projectLimit: number;
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error';
   readonly identity: string;
   readonly kubeconfig: string | undefined;
@@ -97,12 +120,15 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, id
   return Object.freeze({
     namespace: read.LAKEBRANCH_NAMESPACE,
     clusterID: read.LAKEBRANCH_CLUSTER_ID,
+    previousClusterIDs: read.LAKEBRANCH_PREVIOUS_CLUSTER_IDS,
+    deletionMaxWaitMs: parseDuration(read.LAKEBRANCH_DELETION_MAX_WAIT),
     watchNamespaces: read.LAKEBRANCH_WATCH_NAMESPACES,
     httpHost: read.LAKEBRANCH_HTTP_HOST,
     httpPort: read.LAKEBRANCH_HTTP_PORT,
     leaderElection: read.LAKEBRANCH_LEADER_ELECTION,
     workers: read.LAKEBRANCH_WORKERS,
     providerQps: read.LAKEBRANCH_PROVIDER_QPS,
+    projectLimit: read.LAKEBRANCH_PROJECT_LIMIT,
     logLevel: read.LAKEBRANCH_LOG_LEVEL,
     identity: read.POD_NAME ?? identity,
     kubeconfig: read.KUBECONFIG,

@@ -67,6 +67,7 @@ async function main(signal: AbortSignal): Promise<number> {
     makeClient: lakebaseClients({ config, clock: systemClock, log, metrics }),
     login: pgLogin,
     onResult: metrics.reconciled,
+    onLeft: metrics.left,
   });
   leader = new Leader({
     kube,

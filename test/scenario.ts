@@ -4,9 +4,11 @@ import { branchClassResource, databaseBranchResource, secretResource } from '../
 import { branchClassSchema, type BranchClass } from '../src/api/v1alpha1/branch-class.ts';
 import { databaseBranchSchema, type DatabaseBranch } from '../src/api/v1alpha1/database-branch.ts';
 import { createOperator, type Operator } from '../src/app.ts';
+import type { Left } from '../src/controllers/database-branch/plan.ts';
 import type { Secret } from '../src/credentials/secret.ts';
 import { createEmulator, type Emulator } from '../src/emulator/emulator.ts';
 import type { BehaviourChange } from '../src/emulator/faults.ts';
+import type { EmulatorRequest, EmulatorResponse } from '../src/emulator/gateway.ts';
 import { noDataPlane } from '../src/emulator/no-data-plane.ts';
 import { ManualClock } from '../src/kit/clock.ts';
 import { findCondition } from '../src/kit/conditions.ts';
@@ -15,6 +17,7 @@ import { createLog } from '../src/kit/log.ts';
 import { oauthTokenSource } from '../src/lakebase/auth.ts';
 import { httpLakebaseClient } from '../src/lakebase/http-client.ts';
 import { parseBranchId } from '../src/lakebase/ids.ts';
+import { limited, type RequestBudget } from '../src/lakebase/limiter.ts';
 import type { Login } from '../src/lakebase/login.ts';
 import { aBranchClass } from './builders/branch-class.ts';
 import { changed, type Change } from './builders/merge.ts';
@@ -35,6 +38,8 @@ export interface ScenarioOptions {
   /** Default: one class `default` that allows namespaces labelled `preview: "true"`. */
   readonly classes?: readonly Change<BranchClass>[];
   readonly withoutCredentials?: boolean;
+  /** Requests per second to the provider, and at once after a quiet time; as many as it likes when absent. */
+  readonly budget?: RequestBudget;
 }
 
 /** One running operator. */
@@ -51,11 +56,19 @@ export class Scenario {
   readonly emulator: Emulator;
   readonly processes: Process[] = [];
   readonly logLines: string[] = [];
+  /** Objects that were let go although their branch is still there. */
+  readonly left: Left[] = [];
+  /** What the operator reads and sees in place of a text of the provider: a host or an id that has become another. */
+  readonly #disguises = new Map<string, string>();
   readonly #fences = new Fences();
+  readonly #projectLimit: number;
+  readonly #budget: RequestBudget | undefined;
   #checked = 0;
 
-  constructor({ behaviour = {}, classes = [{}], withoutCredentials = false }: ScenarioOptions = {}) {
+  constructor({ behaviour = {}, classes = [{}], withoutCredentials = false, budget }: ScenarioOptions = {}) {
     this.kube = new MemoryKube({ clock: this.clock, rules });
+    this.#projectLimit = behaviour.limits?.unarchivedBranches ?? 10;
+    this.#budget = budget;
     let seed = 1;
     this.emulator = createEmulator({
       clock: this.clock,
@@ -101,18 +114,24 @@ export class Scenario {
   }
 
   /** Starts an operator. With `killAt`, the process dies at that write, before or after it took effect. */
-  launch(killAt?: KillPoint, clusterID = 'test-cluster'): Process {
-    const fence = this.#fences.around(this.kube, emulatorTransport(this.emulator), killAt);
+  launch(killAt?: KillPoint, clusterID = 'test-cluster', previousClusterIDs: readonly string[] = []): Process {
+    const handle = async (request: EmulatorRequest): Promise<EmulatorResponse> => {
+      const answer = await this.emulator.handle(request);
+      return { ...answer, body: this.#disguised(answer.body) };
+    };
+    const fence = this.#fences.around(this.kube, emulatorTransport({ handle }), killAt);
     const stop = new AbortController();
+    const clock = fence.clock(this.clock);
+    const transport = this.#budget ? limited(fence.transport, clock, this.#budget) : fence.transport;
     const operator = createOperator({
       kube: fence.kube,
-      clock: fence.clock(this.clock),
+      clock,
       log: createLog('info', { write: (line: string) => void this.logLines.push(line) }),
       makeClient: ({ host: address, credentials }) => {
         const common = {
           host: address,
-          transport: fence.transport,
-          clock: fence.clock(this.clock),
+          transport,
+          clock,
           userAgent: 'lakebranch/test',
         };
         return httpLakebaseClient({ ...common, tokens: oauthTokenSource({ ...common, credentials }) });
@@ -120,6 +139,10 @@ export class Scenario {
       login: this.#login(fence),
       namespace: operatorNamespace,
       clusterID,
+      previousClusterIDs,
+      deletionMaxWaitMs: 15 * 60_000,
+      projectLimit: this.#projectLimit,
+      onLeft: (left) => void this.left.push(left),
       watchNamespaces: [],
       workers: 8,
       identity: `operator-${this.processes.length}`,
@@ -143,7 +166,7 @@ export class Scenario {
     return async (target) => {
       const verdict = await fence.track(() =>
         this.emulator.authorizeLogin({
-          endpoint: { host: target.host },
+          endpoint: { host: this.#undisguised(target.host) },
           user: target.user,
           password: target.token.reveal(),
           database: target.database,
@@ -151,6 +174,19 @@ export class Scenario {
       );
       return verdict.ok ? { ok: true } : { ok: false, kind: 'refused', message: verdict.message };
     };
+  }
+
+  /** From now on the provider's answers say `shown` wherever they said `real`, and a login to host `shown` reaches `real`. */
+  disguise(real: string, shown: string): void {
+    this.#disguises.set(real, shown);
+  }
+
+  #disguised(text: string): string {
+    return [...this.#disguises].reduce((so, [real, shown]) => so.replaceAll(real, shown), text);
+  }
+
+  #undisguised(host: string): string {
+    return [...this.#disguises].find(([, shown]) => shown === host)?.[0] ?? host;
   }
 
   /** Creates an object as kubectl would. */
@@ -245,12 +281,55 @@ export class Scenario {
   async opens(name: string, namespace = 'pr-1'): Promise<boolean> {
     const { host: address = '', username = '', password = '', database = '' } = this.secret(name, namespace) ?? {};
     const verdict = await this.emulator.authorizeLogin({
-      endpoint: { host: address },
+      endpoint: { host: this.#undisguised(address) },
       user: username,
       password,
       database,
     });
     return verdict.ok;
+  }
+
+  /** What a person does at the provider; fails unless the provider does it. */
+  async byHand(method: 'POST' | 'PATCH' | 'DELETE', path: string, body?: object): Promise<void> {
+    const basic = base64(`${manager.clientId}:${manager.secret}`);
+    const token = await this.emulator.handle({
+      method: 'POST',
+      url: `${host}/oidc/v1/token`,
+      headers: { authorization: `Basic ${basic}`, 'content-type': 'application/x-www-form-urlencoded' },
+      body: 'grant_type=client_credentials&scope=all-apis',
+    });
+    const { access_token: accessToken } = JSON.parse(token.body) as { access_token: string };
+    const answer = await this.emulator.handle({
+      method,
+      url: `${host}/api/2.0/postgres/${path}`,
+      headers: { authorization: `Bearer ${accessToken}`, 'content-type': 'application/json' },
+      ...(body ? { body: JSON.stringify(body) } : {}),
+    });
+    if (answer.status !== 200) throw new Error(`${method} ${path}: ${answer.status} ${answer.body}`);
+  }
+
+  /** Somebody deletes a branch at the provider. */
+  removeBranch(id: string): Promise<void> {
+    return this.byHand('DELETE', `projects/shop/branches/${id}`);
+  }
+
+  /** Somebody protects a branch, or ends that. */
+  async protectBranch(id: string, isProtected = true): Promise<void> {
+    const path = `projects/shop/branches/${id}?update_mask=`;
+    // A branch that expires cannot be protected.
+    await this.byHand('PATCH', `${path}spec.expiration`, { spec: { no_expiry: true } });
+    await this.byHand('PATCH', `${path}spec.is_protected`, { spec: { is_protected: isProtected } });
+  }
+
+  /** Holds up a call that is under way, but not the clock. */
+  hold(ms: number): Promise<void> {
+    this.#fences.inFlight -= 1;
+    return new Promise((resolve) => {
+      this.clock.after(ms, () => {
+        this.#fences.inFlight += 1;
+        resolve();
+      });
+    });
   }
 
   describe(): string {

@@ -6,6 +6,7 @@ import type { Clock } from '../kit/clock.ts';
 import { isNotFound, type Kube } from '../kit/kube.ts';
 import type { Secret } from '../credentials/secret.ts';
 import type { LakebaseClient } from '../lakebase/client.ts';
+import { LakebaseError } from '../lakebase/errors.ts';
 import { Token } from '../lakebase/token.ts';
 
 export interface ClientCredentials {
@@ -52,7 +53,7 @@ export class Providers {
   readonly #clock: Clock;
   readonly #makeClient: MakeClient;
   readonly #reads = new Map<string, Promise<SecretRead>>();
-  readonly #clients = new Map<string, LakebaseClient>();
+  readonly #clients = new Map<string, { clientId: string; client: LakebaseClient }>();
 
   constructor(options: { kube: Kube; namespace: string; clock: Clock; makeClient: MakeClient }) {
     this.#kube = options.kube;
@@ -104,22 +105,24 @@ export class Providers {
     clientId: string;
     ca: string | undefined;
   }): LakebaseClient {
-    const key = [host, secret, clientId, ca ?? ''].join('\n');
-    let client = this.#clients.get(key);
-    if (!client) {
-      client = this.#makeClient({ host, ca, credentials: () => this.#credentials(secret) });
-      this.#clients.set(key, client);
-    }
+    const key = [host, secret, ca ?? ''].join('\n');
+    const known = this.#clients.get(key);
+    if (known?.clientId === clientId) return known.client;
+    const client = this.#makeClient({ host, ca, credentials: () => this.#credentials(secret, clientId) });
+    this.#clients.set(key, { clientId, client });
     return client;
   }
 
-  async #credentials(secret: string): Promise<ClientCredentials> {
+  /** Throws when the Secret has come to name another identity: that one gets a client of its own at the next pass. */
+  async #credentials(secret: string, clientId: string): Promise<ClientCredentials> {
     this.#reads.delete(secret);
     const { data } = await this.#read(secret);
-    return {
-      clientId: data?.[classSecretKey.clientId] ?? '',
-      clientSecret: new Token(data?.[classSecretKey.clientSecret] ?? ''),
-    };
+    if (data?.[classSecretKey.clientId] !== clientId)
+      throw new LakebaseError(
+        'unauthenticated',
+        `Secret ${secret} names another client than before; it is taken up at once`,
+      );
+    return { clientId, clientSecret: new Token(data[classSecretKey.clientSecret] ?? '') };
   }
 
   async #value(secret: string, key: string): Promise<string | undefined> {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { Token } from '../lakebase/token.ts';
-import { lifeLeft, planCredential, renewTime } from './plan.ts';
+import { lifeLeft, planCredential, renewTime, worryShare } from './plan.ts';
 import type { IssuedSecret } from './secret.ts';
 
 const start = new Date('2026-11-25T10:00:00Z');
@@ -9,7 +9,13 @@ const at = (minutes: number): Date => new Date(start.getTime() + minutes * 60_00
 const aSecret = (overrides: Partial<IssuedSecret> = {}): IssuedSecret => ({
   uid: 's1',
   resourceVersion: '7',
-  binding: { branchUid: 'br-1', endpointUid: 'ep-1', host: 'h', username: 'u' },
+  binding: {
+    branchId: 'pr-1-db-aaaaaaaaaaaaaaaa-bbbbbb',
+    branchUid: 'br-1',
+    endpointUid: 'ep-1',
+    host: 'h',
+    username: 'u',
+  },
   token: new Token('t'),
   issueTime: start,
   expireTime: at(60),
@@ -60,6 +66,16 @@ test('every pass over one token names the same instant, between 45 and 55 % of i
   }
 });
 
+test('at its instant a token is renewed, and not a moment before', () => {
+  const due = renewTime(aSecret(), 'uid-1');
+  expect(planCredential(view(), new Date(due.getTime() - 1))).toEqual({ do: 'keep', renewTime: due });
+  expect(planCredential(view(), due)).toEqual({ do: 'mint', reason: 'RenewalDue' });
+});
+
+test('an upgrade of the operator moves no instant', () => {
+  expect(renewTime(aSecret(), 'uid-1')).toEqual(new Date('2026-11-25T10:31:57.552Z'));
+});
+
 test('the instants of a fleet are spread over the window', () => {
   const minutes = new Set(
     Array.from({ length: 200 }, (_, n) =>
@@ -73,5 +89,12 @@ test('a share of life is between 0 and 1', () => {
   expect(lifeLeft(aSecret(), at(0))).toBe(1);
   expect(lifeLeft(aSecret(), at(45))).toBeCloseTo(0.25);
   expect(lifeLeft(aSecret(), at(90))).toBe(0);
+  expect(lifeLeft(aSecret(), at(-30))).toBe(1);
   expect(lifeLeft(aSecret({ expireTime: start }), at(0))).toBe(0);
+  expect(lifeLeft(aSecret({ expireTime: new Date(start.getTime() + 1) }), at(0))).toBe(1);
+});
+
+test('of an hour the last 20 minutes are a reason to worry', () => {
+  expect(lifeLeft(aSecret(), at(39))).toBeGreaterThan(worryShare);
+  expect(lifeLeft(aSecret(), at(41))).toBeLessThan(worryShare);
 });

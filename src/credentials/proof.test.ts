@@ -36,31 +36,91 @@ const request: ProofRequest = {
 test('the branch that the object made, with an endpoint of its own, is proved', () => {
   expect(prove(request)).toEqual({
     proved: true,
-    binding: { branchUid: 'br-1', endpointUid: 'ep-1', host: 'ep-1.example', username: 'app' },
+    binding: { branchId: 'pr-1', branchUid: 'br-1', endpointUid: 'ep-1', host: 'ep-1.example', username: 'app' },
   });
 });
 
-test.each<[string, Partial<ProofRequest>]>([
-  ['another uid under the same id', { branch: { ...branch, uid: 'br-2' } }],
-  ['no recorded uid', { recordedUid: '', branch: { ...branch, uid: '' } }],
-  ['another project', { branch: { ...branch, project: 'other' } }],
-  ['the default branch', { branch: { ...branch, isDefault: true } }],
-  ['a protected branch', { branch: { ...branch, isProtected: true } }],
-  ['a root branch', { branch: (({ sourceBranch: _none, ...rest }) => rest)(branch) }],
-  ['the source itself', { source: 'pr-1', branch: { ...branch, sourceBranch: 'pr-1' } }],
-  ['a child of another branch', { branch: { ...branch, sourceBranch: 'staging' } }],
-  ['an endpoint of another branch', { endpoint: { ...endpoint, branch: 'production' } }],
-  ['an endpoint of another project', { endpoint: { ...endpoint, project: 'other' } }],
-  ['a read-only endpoint', { endpoint: { ...endpoint, type: 'READ_ONLY' } }],
-  ['an endpoint without a host', { endpoint: (({ host: _none, ...rest }) => rest)(endpoint) }],
-  ['the host of the source', { endpoint: { ...endpoint, host: 'ep-0.example' } }],
-  ['the host of the source in other letters', { endpoint: { ...endpoint, host: 'EP-0.Example.' } }],
-  ['the endpoint of the source', { endpoint: { ...endpoint, uid: 'ep-0' } }],
-  ['a login without a name', { username: '' }],
-])('%s is refused', (_sentence, change) => {
-  const proof = prove({ ...request, ...change });
-  expect(proof.proved).toBe(false);
-  expect(proof).toHaveProperty('why', expect.stringMatching(/.{10,}/));
+const without = <T extends object>(value: T, key: keyof T): T => {
+  const copy = { ...value };
+  delete copy[key];
+  return copy;
+};
+
+test.each<[string, Partial<ProofRequest>, string]>([
+  [
+    'another uid under the same id',
+    { branch: { ...branch, uid: 'br-2' } },
+    'branch pr-1 has uid br-2, recorded was br-1',
+  ],
+  ['no recorded uid', { recordedUid: '', branch: { ...branch, uid: '' } }, 'branch pr-1 has uid , recorded was '],
+  ['another project', { branch: { ...branch, project: 'other' } }, 'branch pr-1 belongs to project other, not shop'],
+  [
+    'the default branch',
+    { branch: { ...branch, isDefault: true } },
+    'branch pr-1 is the default branch of the project',
+  ],
+  ['a protected branch', { branch: { ...branch, isProtected: true } }, 'branch pr-1 is protected'],
+  ['a root branch', { branch: without(branch, 'sourceBranch') }, 'branch pr-1 is a root branch'],
+  [
+    'the source itself',
+    { source: 'pr-1', branch: { ...branch, sourceBranch: 'pr-1' } },
+    'branch pr-1 is the source itself',
+  ],
+  [
+    'a child of another branch',
+    { branch: { ...branch, sourceBranch: 'staging' } },
+    'branch pr-1 was made from staging, not from production',
+  ],
+  [
+    'an endpoint of another branch',
+    { endpoint: { ...endpoint, branch: 'production' } },
+    'endpoint ep-1 belongs to branch production, not pr-1',
+  ],
+  [
+    'an endpoint of another project',
+    { endpoint: { ...endpoint, project: 'other' } },
+    'endpoint ep-1 belongs to project other, not shop',
+  ],
+  [
+    'a read-only endpoint',
+    { endpoint: { ...endpoint, type: 'READ_ONLY' } },
+    'endpoint ep-1 is not the read-write endpoint',
+  ],
+  ['an endpoint without a host', { endpoint: without(endpoint, 'host') }, 'endpoint ep-1 has no host'],
+  ['an endpoint with an empty host', { endpoint: { ...endpoint, host: '' } }, 'endpoint ep-1 has no host'],
+  [
+    'an endpoint without a uid',
+    { endpoint: { ...endpoint, uid: '' } },
+    'the endpoint has no uid or the login has no name',
+  ],
+  ['a login without a name', { username: '' }, 'the endpoint has no uid or the login has no name'],
+  [
+    'the host of the source',
+    { endpoint: { ...endpoint, host: 'ep-0.example' } },
+    'endpoint ep-1 is one of production, or has the host of one',
+  ],
+  [
+    'the host of the source in other letters',
+    { endpoint: { ...endpoint, host: 'EP-0.Example.' } },
+    'endpoint ep-1 is one of production, or has the host of one',
+  ],
+  [
+    'the host of one of several endpoints of the source',
+    { sourceEndpoints: [without(ofSource, 'host'), { ...ofSource, host: 'EP-1.example.' }, ofSource] },
+    'endpoint ep-1 is one of production, or has the host of one',
+  ],
+  [
+    'the endpoint of the source',
+    { endpoint: { ...endpoint, uid: 'ep-0' } },
+    'endpoint ep-0 is one of production, or has the host of one',
+  ],
+  [
+    'what is wrong twice, for the first reason,',
+    { branch: { ...branch, isDefault: true, isProtected: true } },
+    'branch pr-1 is the default branch of the project',
+  ],
+])('%s is refused', (_sentence, change, why) => {
+  expect(prove({ ...request, ...change })).toEqual({ proved: false, why });
 });
 
 test('over random answers of the provider nothing is proved but the recorded branch at a host that no source endpoint has', () => {

@@ -3,6 +3,7 @@ import type { Branch, Endpoint } from '../lakebase/model.ts';
 
 /** What a login in a Secret was proved to lead to. Rotation copies it; any change of it needs a new proof and a new login. */
 export interface Binding {
+  readonly branchId: string;
   readonly branchUid: string;
   readonly endpointUid: string;
   readonly host: string;
@@ -28,7 +29,7 @@ export type Proof =
 /** Every clause must hold; the first that does not is the reason. A source that could not be read must not get here. */
 export function prove(request: ProofRequest): Proof {
   const { branch, endpoint, recordedUid, project, source, username } = request;
-  const host = endpoint.host;
+  const host = endpoint.host ?? '';
   const refusals: readonly (readonly [boolean, string])[] = [
     [
       branch.uid !== recordedUid || recordedUid === '',
@@ -40,24 +41,24 @@ export function prove(request: ProofRequest): Proof {
     [branch.sourceBranch === undefined, `branch ${branch.id} is a root branch`],
     [branch.id === source, `branch ${branch.id} is the source itself`],
     [branch.sourceBranch !== source, `branch ${branch.id} was made from ${branch.sourceBranch}, not from ${source}`],
-    [
-      endpoint.project !== project || endpoint.branch !== branch.id,
-      `endpoint ${endpoint.uid} belongs to branch ${endpoint.branch}, not to ${branch.id}`,
-    ],
+    [endpoint.project !== project, `endpoint ${endpoint.uid} belongs to project ${endpoint.project}, not ${project}`],
+    [endpoint.branch !== branch.id, `endpoint ${endpoint.uid} belongs to branch ${endpoint.branch}, not ${branch.id}`],
     [endpoint.type !== 'READ_WRITE', `endpoint ${endpoint.uid} is not the read-write endpoint`],
     [endpoint.uid === '' || username === '', 'the endpoint has no uid or the login has no name'],
-    [host === undefined || host === '', `endpoint ${endpoint.uid} has no host`],
+    [plainHost(host) === '', `endpoint ${endpoint.uid} has no host`],
     [
       request.sourceEndpoints.some((other) => sameHost(other.host, host) || other.uid === endpoint.uid),
-      `endpoint ${endpoint.uid} has the host of an endpoint of ${source}`,
+      `endpoint ${endpoint.uid} is one of ${source}, or has the host of one`,
     ],
   ];
   const refusal = refusals.find(([refused]) => refused);
-  if (refusal || host === undefined) return { proved: false, why: refusal?.[1] ?? 'the endpoint has no host' };
-  return { proved: true, binding: { branchUid: branch.uid, endpointUid: endpoint.uid, host, username } };
+  if (refusal) return { proved: false, why: refusal[1] };
+  return {
+    proved: true,
+    binding: { branchId: branch.id, branchUid: branch.uid, endpointUid: endpoint.uid, host, username },
+  };
 }
 
 // Host names are compared as DNS does: without case and without the root dot.
-const plainHost = (host: string | undefined): string => (host ?? '').toLowerCase().replace(/\.$/, '');
-const sameHost = (a: string | undefined, b: string | undefined): boolean =>
-  plainHost(a) !== '' && plainHost(a) === plainHost(b);
+const plainHost = (host: string): string => host.toLowerCase().replace(/\.$/, '');
+const sameHost = (a: string | undefined, b: string): boolean => a !== undefined && plainHost(a) === plainHost(b);

@@ -33,7 +33,13 @@ const shape: SecretShape = {
   template: { data: { DATABASE_URL: '{{ .uri }}' }, labels: { team: 'shop' }, annotations: { note: 'x' } },
 };
 const credential: IssuedCredential = {
-  binding: { branchUid: 'br-1', endpointUid: 'ep-1', host: 'ep-1.example', username: 'a@b' },
+  binding: {
+    branchId: 'pr-1-db-aaaaaaaaaaaaaaaa-bbbbbb',
+    branchUid: 'br-1',
+    endpointUid: 'ep-1',
+    host: 'ep-1.example',
+    username: 'a@b',
+  },
   token: new Token('to/k=n'),
   issueTime: new Date('2026-11-25T10:00:00Z'),
   expireTime: new Date('2026-11-25T11:00:00Z'),

@@ -110,6 +110,7 @@ function parseIssued(secret: Secret): IssuedSecret | undefined {
     uid,
     resourceVersion,
     binding: {
+      branchId: text('branchId'),
       branchUid: text('branchUid'),
       endpointUid: text('endpointUid'),
       host: value('host'),
@@ -163,6 +164,7 @@ export function renderSecret(
       annotations: {
         ...shape.template.annotations,
         [annotationKey.owner]: `${owner.namespace}/${owner.name}`,
+        [annotationKey.branchId]: binding.branchId,
         [annotationKey.branchUid]: binding.branchUid,
         [annotationKey.endpointUid]: binding.endpointUid,
         [annotationKey.proof]: bindingHash(binding),
@@ -235,8 +237,8 @@ export function secretValues(
 export const shapeHash = (shape: SecretShape): string => hash(stable(shape));
 
 /** Names what was proved, so that a later pass and a reader can tell that the Secret still says the same. */
-export const bindingHash = ({ branchUid, endpointUid, host, username }: Binding): string =>
-  hash([branchUid, endpointUid, host, username].join('\n'));
+export const bindingHash = ({ branchId, branchUid, endpointUid, host, username }: Binding): string =>
+  hash([branchId, branchUid, endpointUid, host, username].join('\n'));
 
 export const rotateTokenHash = (token: string): string => hash(token);
 
@@ -249,6 +251,7 @@ function contentHash({ data, metadata }: Secret, keys: ManagedKeys): string {
 
 const hashed = [
   annotationKey.owner,
+  annotationKey.branchId,
   annotationKey.branchUid,
   annotationKey.endpointUid,
   annotationKey.proof,

@@ -20,4 +20,5 @@ test.each([
 ])('%s is refused with a sentence', (_sentence, text, message) => {
   expect(() => fillTemplate(text, values)).toThrow(TemplateError);
   expect(() => fillTemplate(text, values)).toThrow(message);
+  expect(() => fillTemplate(text, values)).toThrow(expect.objectContaining({ name: 'TemplateError' }));
 });

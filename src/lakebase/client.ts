@@ -49,8 +49,8 @@ export interface LakebaseClient {
   getBranch(ref: BranchRef, signal?: AbortSignal): Promise<Branch>;
   /** Repeatable: a second POST of the same id is `exists`. Never replaces. */
   createBranch(create: CreateBranch, signal?: AbortSignal): Promise<Operation>;
-  /** Repeatable; the value is absolute. Never called for a branch whose uid was not compared first. */
-  setExpiration(ref: BranchRef, expireTime: Date, signal?: AbortSignal): Promise<Operation>;
+  /** Repeatable; the value is absolute, undefined means never. Not to be called for a branch whose uid was not compared first. */
+  setExpiration(ref: BranchRef, expireTime: Date | undefined, signal?: AbortSignal): Promise<Operation>;
   /** Soft delete. Repeatable; notFound means gone. May be ignored by the provider while the branch is INIT. */
   deleteBranch(ref: BranchRef, signal?: AbortSignal): Promise<Operation>;
 

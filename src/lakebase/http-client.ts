@@ -90,8 +90,8 @@ class HttpLakebaseClient implements LakebaseClient {
     return this.#change({ method: 'POST', path, query: { branch_id: id }, body: { spec } }, signal);
   }
 
-  setExpiration(ref: BranchRef, expireTime: Date, signal?: AbortSignal): Promise<Operation> {
-    const spec = { expire_time: this.#offset.toTheirs(expireTime).toISOString() };
+  setExpiration(ref: BranchRef, expireTime: Date | undefined, signal?: AbortSignal): Promise<Operation> {
+    const spec = expireTime ? { expire_time: this.#offset.toTheirs(expireTime).toISOString() } : { no_expiry: true };
     return this.#change(patch(branchPath(ref), ['spec.expiration'], spec), signal);
   }
 

@@ -63,6 +63,8 @@ describe('recognising', () => {
     ['another tag is another object', 'a-abcdefghij234567-klmnop', 'a-abcdefghij234566-klmnop', false],
     ['another reset is another branch', 'a-abcdefghij234567-klmnop', 'a-abcdefghij234567-klmnoq', false],
     ['unknown ids are never the same', 'production', 'production', false],
+    ['an unknown id is not the same as ours', 'production', 'a-abcdefghij234567-klmnop', false],
+    ['our id is not the same as an unknown one', 'a-abcdefghij234567-klmnop', 'production', false],
   ])('%s', (_, a, b, same) => {
     expect(sameBranch(a, b)).toBe(same);
   });

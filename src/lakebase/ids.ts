@@ -22,7 +22,7 @@ export interface BranchIdParts {
 /** Ids have at most 63 characters: slug, tag (16), reset (6) and the two hyphens between them. */
 const slugLength = 39;
 
-const recogniser = /^([a-z][a-z0-9-]*)-([a-z2-7]{16})-([a-z2-7]{6})$/;
+const recogniser = /^[a-z][a-z0-9-]*-[a-z2-7]{16}-[a-z2-7]{6}$/;
 
 /** 16 characters that all branches of one object share, and no branch of another object has. */
 export const branchTag = (clusterID: string, uid: string): string =>
@@ -40,8 +40,9 @@ export const branchId = ({ clusterID, namespace, name, uid, resetToken }: Branch
 
 /** Undefined for an id that this scheme did not make. An id that looks like one may still be somebody else's. */
 export function parseBranchId(id: string): BranchIdParts | undefined {
-  const [, slug, tag, reset] = recogniser.exec(id) ?? [];
-  return slug && tag && reset ? { slug, tag, reset } : undefined;
+  if (!recogniser.test(id)) return undefined;
+  // From the end, because only the slug has no fixed length.
+  return { slug: id.slice(0, -24), tag: id.slice(-23, -7), reset: id.slice(-6) };
 }
 
 /** True if both ids name the same branch of the same object; false also when either is not of this scheme. */
@@ -51,7 +52,7 @@ export function sameBranch(a: string, b: string): boolean {
 }
 
 function slugOf(namespace: string, name: string): string {
-  const words = `${namespace}-${name}`.replaceAll(/[^a-z0-9]+/g, '-').replaceAll(/^-|-$/g, '');
+  const words = `${namespace}-${name}`.replaceAll(/[^a-z0-9]+/g, '-');
   const slug = /^[a-z]/.test(words) ? words : `b-${words}`;
   return slug.slice(0, slugLength).replace(/-$/, '');
 }

@@ -6,6 +6,12 @@ export interface ObjectState {
   readonly ready: boolean;
   readonly stalled: boolean;
   readonly credentialExpireTime: Date | undefined;
+  /** There is a branch, and only the operator ends it. */
+  readonly unleased: boolean;
+  /** When the provider removes the branch although its object goes on, unless the lease is extended before. */
+  readonly leaseTime: Date | undefined;
+  /** Waits for a slot. */
+  readonly queued: boolean;
 }
 
 export interface MetricsSources {
@@ -17,6 +23,7 @@ export interface MetricsSources {
 
 export interface Metrics {
   readonly registry: Registry;
+  readonly left: (left: { readonly how: string }) => void;
   readonly reconciled: (controller: string, result: string, seconds: number) => void;
   readonly kubeAnswered: (answer: {
     readonly verb: string;
@@ -70,9 +77,17 @@ export function createMetrics(sources: MetricsSources): Metrics {
     buckets: seconds,
     registers,
   });
+  const left = new Counter({
+    name: 'lakebranch_left_to_lease_total',
+    help: 'Objects that were let go while the provider could not be reached; the lease of their branches removes them.',
+    registers,
+  });
   addGauges(sources, registers);
   return {
     registry,
+    left: ({ how }) => {
+      if (how === 'LeftToLease') left.inc();
+    },
     reconciled: (controller, result, took) => {
       reconcileTotal.inc({ controller, result });
       reconcileTime.observe({ controller }, took);
@@ -109,6 +124,31 @@ function addGauges({ objects, queueDepth, leading }: MetricsSources, registers: 
         credentialExpireTime ? [credentialExpireTime.getTime() / 1000] : [],
       );
       this.set(times.length === 0 ? 0 : times.reduce((a, b) => Math.min(a, b)));
+    },
+  });
+  void new Gauge({
+    name: 'lakebranch_unleased_branches',
+    help: 'Branches that only the operator ends: expiration.never, children: Allow, or protected at the provider.',
+    registers,
+    collect() {
+      this.set(objects().filter(({ unleased }) => unleased).length);
+    },
+  });
+  void new Gauge({
+    name: 'lakebranch_lease_earliest_expiry_timestamp_seconds',
+    help: 'When the first of all leases that have to be extended ends; 0 when there is none. Alert when it is near.',
+    registers,
+    collect() {
+      const times = objects().flatMap(({ leaseTime }) => (leaseTime ? [leaseTime.getTime() / 1000] : []));
+      this.set(times.length === 0 ? 0 : times.reduce((a, b) => Math.min(a, b)));
+    },
+  });
+  void new Gauge({
+    name: 'lakebranch_queued_databasebranches',
+    help: 'DatabaseBranch objects that wait for a slot in their project, class or namespace.',
+    registers,
+    collect() {
+      this.set(objects().filter(({ queued }) => queued).length);
     },
   });
   void new Gauge({

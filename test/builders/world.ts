@@ -2,7 +2,17 @@
 import type { BranchClass } from '../../src/api/v1alpha1/branch-class.ts';
 import type { DatabaseBranch } from '../../src/api/v1alpha1/database-branch.ts';
 import { databaseBranchFinalizer } from '../../src/api/names.ts';
-import { absent, notAsked, type MemoryView, type World } from '../../src/controllers/database-branch/world.ts';
+import {
+  absent,
+  notAsked,
+  type BranchMemoryView,
+  type BranchView,
+  type Family,
+  type MemoryView,
+  type Place,
+  type Seen,
+  type World,
+} from '../../src/controllers/database-branch/world.ts';
 import { wishOf, type Wish } from '../../src/controllers/database-branch/wish.ts';
 import { rotateTokenHash, shapeHash, type IssuedSecret } from '../../src/credentials/secret.ts';
 import { LakebaseError, type LakebaseErrorCode } from '../../src/lakebase/errors.ts';
@@ -24,7 +34,12 @@ export const object: DatabaseBranch = {
     creationTimestamp: later(-minutes(5)).toISOString(),
     finalizers: [databaseBranchFinalizer],
   },
-  spec: { className: 'default', credentials: { database: 'databricks_postgres', tokenTTL: '1h' } },
+  spec: {
+    className: 'default',
+    children: 'Forbid',
+    deletionPolicy: 'Delete',
+    credentials: { database: 'databricks_postgres', tokenTTL: '1h' },
+  },
   status: { observedGeneration: 1, conditions: [] },
 };
 
@@ -89,7 +104,7 @@ export const aRole = (overrides: Partial<Role> = {}): Role => ({
 export const anIssuedSecret = (overrides: Partial<IssuedSecret> = {}): IssuedSecret => ({
   uid: 's-1',
   resourceVersion: '9',
-  binding: { branchUid: 'br-1', endpointUid: 'ep-1', host: 'ep-1.example', username: 'app' },
+  binding: { branchId: wish.branchId, branchUid: 'br-1', endpointUid: 'ep-1', host: 'ep-1.example', username: 'app' },
   token: new Token('t'),
   issueTime: later(-minutes(2)),
   expireTime: later(minutes(58)),
@@ -101,10 +116,22 @@ export const anIssuedSecret = (overrides: Partial<IssuedSecret> = {}): IssuedSec
 });
 
 const calm: MemoryView = {
+  leadingMs: hours(1),
+  postedMsAgo: undefined,
+  write: undefined,
+  secretReadInMs: minutes(1),
+  checkInMs: minutes(10),
+  checkedMsAgo: minutes(1),
+  unnoted: [],
+  deletionFailures: 0,
+  ceilingMs: undefined,
+};
+
+const calmBranch: BranchMemoryView = {
   postedMsAgo: undefined,
   startingMs: undefined,
-  leadingMs: hours(1),
   refusal: undefined,
+  refusedAheadMs: undefined,
   loggedIn: false,
   login: undefined,
   mintSaidGone: false,
@@ -112,30 +139,60 @@ const calm: MemoryView = {
   role: undefined,
   lease: undefined,
   size: undefined,
-  write: undefined,
   operationRuns: false,
   rolePostedMsAgo: undefined,
   deletedMsAgo: undefined,
   sized: false,
+  endpointCheckDue: false,
+  roleCheckDue: false,
+  endpoint: undefined,
   roleSeen: false,
-  secretReadInMs: minutes(1),
-  branchCheckInMs: minutes(10),
-  branchAskedMsAgo: undefined,
+  askedMsAgo: undefined,
+  gone: false,
+  vacant: false,
 };
 
-export type WorldChange = Partial<Omit<World, 'memory' | 'wish'>> & {
+export type ViewChange = Partial<Omit<BranchView, 'memory'>> & { memory?: Partial<BranchMemoryView> };
+
+/** A branch of the object of which nothing was seen yet in this pass. */
+export const aView = ({ memory, ...change }: ViewChange = {}): BranchView => ({
+  id: wish.branchId,
+  uid: undefined,
+  branch: notAsked,
+  endpoint: notAsked,
+  role: notAsked,
+  operationDone: notAsked,
+  sourceEndpoints: notAsked,
+  roleOnSource: notAsked,
+  memory: { ...calmBranch, ...memory },
+  ...change,
+});
+
+/** A branch of the object as a LIST shows it. */
+export const relative = (branch: Branch, memory: Partial<BranchMemoryView> = {}): BranchView =>
+  aView({ id: branch.id, uid: branch.uid, branch: present(branch), memory });
+
+export const family = (branches: readonly BranchView[], children: readonly string[] = []): Seen<Family> =>
+  present({ branches, children });
+
+export type WorldChange = Partial<Omit<World, 'memory' | 'wish' | 'served' | 'wanted'>> & {
   memory?: Partial<MemoryView>;
   wish?: Partial<Wish> | undefined;
+  /** The branch that the object asks for; served too, unless `served` says otherwise. */
+  wanted?: ViewChange;
+  served?: ViewChange | 'wanted';
 };
 
-export function aWorld({ memory, ...change }: WorldChange = {}): World {
+export function aWorld({ memory, wanted, served: servedChange, ...change }: WorldChange = {}): World {
   const wished = 'wish' in change && change.wish === undefined ? undefined : { ...wish, ...change.wish };
+  const wantedView = aView({ ...(wished ? { id: wished.branchId } : {}), ...wanted });
   return {
     object,
     uid: 'u-1',
     deleting: false,
     claimed: true,
     ended: undefined,
+    paused: 'no',
     releaseAsked: false,
     bclass,
     problems: [],
@@ -144,21 +201,61 @@ export function aWorld({ memory, ...change }: WorldChange = {}): World {
     specSeen: true,
     secret: { is: 'none' },
     secretNameTakenBy: undefined,
-    recorded: undefined,
-    branch: notAsked,
-    tagged: notAsked,
+    family: notAsked,
     rememberedAsDeleted: notAsked,
-    unarchived: notAsked,
-    operationDone: notAsked,
-    endpoint: notAsked,
-    role: notAsked,
-    roleOnSource: notAsked,
-    sourceEndpoints: notAsked,
+    place: notAsked,
+    turn: 'mine',
+    maxWaitMs: minutes(15),
     username: 'app',
     clockSkewMs: 0,
     ...change,
+    served: servedChange === 'wanted' ? wantedView : servedChange && aView(servedChange),
+    wanted: wished ? wantedView : undefined,
     wish: wished,
     memory: { ...calm, ...memory },
+  };
+}
+
+/** A world with one branch, all in one: what is said of the branch, of the object and of the memory of both. */
+export type Flat = Partial<Omit<World, 'memory' | 'wish' | 'served' | 'wanted' | 'family' | 'place'>> &
+  Partial<Omit<BranchView, 'memory' | 'id' | 'uid'>> & {
+    memory?: Partial<MemoryView & BranchMemoryView>;
+    wish?: Partial<Wish> | undefined;
+    recorded?: { uid: string; served: boolean };
+    /** Branches that a LIST of the object's branches shows, with what is remembered of each. */
+    tagged?: Seen<readonly Branch[]>;
+    /** Whether there is a slot. */
+    place?: 'free' | 'full';
+  };
+
+const sights = ['branch', 'endpoint', 'role', 'operationDone', 'sourceEndpoints', 'roleOnSource'] as const;
+
+export function flat({ recorded, tagged, place, memory = {}, ...rest }: Flat): WorldChange {
+  const seen = Object.fromEntries(sights.filter((key) => key in rest).map((key) => [key, rest[key]]));
+  const others = Object.fromEntries(
+    Object.entries(rest).filter(([key]) => !(sights as readonly string[]).includes(key)),
+  );
+  const objectMemory = Object.fromEntries(Object.entries(memory).filter(([key]) => key in calm));
+  const branchMemory = Object.fromEntries(Object.entries(memory).filter(([key]) => key in calmBranch));
+  return {
+    ...others,
+    memory: objectMemory,
+    wanted: { uid: recorded?.uid, ...seen, memory: branchMemory },
+    ...(recorded?.served ? { served: 'wanted' as const } : {}),
+    ...(tagged === undefined
+      ? {}
+      : {
+          family: tagged.seen === 'present' ? family(tagged.value.map((one) => relative(one, branchMemory))) : tagged,
+        }),
+    ...(place === undefined
+      ? {}
+      : {
+          place: present<Place>({
+            verdict: place === 'free' ? { go: true } : { go: false, position: 1, because: 'project' },
+            lookInMs: 30_000,
+            snapshot: { at: 0, step: 0, branches: [] },
+          }),
+        }),
   };
 }
 
@@ -168,13 +265,13 @@ export const unknown = (code: LakebaseErrorCode = 'unreachable') =>
 export { absent, notAsked };
 
 /** A branch that is served and fine. */
-export const served: WorldChange = {
+export const served: Flat = {
   secret: { is: 'ours', secret: anIssuedSecret() },
   recorded: { uid: 'br-1', served: true },
 };
 
 /** A branch that waits for nothing but its Secret. */
-export const prepared: WorldChange = {
+export const prepared: Flat = {
   recorded: { uid: 'br-1', served: false },
   branch: present(aBranch()),
   endpoint: present(anEndpoint()),

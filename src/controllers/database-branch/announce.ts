@@ -1,10 +1,12 @@
 // Events: for people, on transitions only. Pure.
 import type { DatabaseBranch } from '../../api/v1alpha1/database-branch.ts';
+import { ConditionType } from '../../api/v1alpha1/conditions.ts';
 import { Reason } from '../../api/v1alpha1/reasons.ts';
 import { findCondition } from '../../kit/conditions.ts';
 import type { Condition } from '../../kit/kube.ts';
-import type { Outcome } from './act.ts';
-import type { Plan } from './plan.ts';
+import type { Outcome } from './outcome.ts';
+import type { Expiry, IssueReason, Plan } from './plan.ts';
+import type { World } from './world.ts';
 
 export interface Announcement {
   readonly type: 'Normal' | 'Warning';
@@ -13,59 +15,141 @@ export interface Announcement {
   readonly note: string;
 }
 
-export function announce(before: DatabaseBranch, after: DatabaseBranch, plan: Plan, outcome: Outcome): Announcement[] {
-  return [...transitions(before, after), ...(outcome.is === 'done' ? steps(after, plan) : [])];
+export interface Pass {
+  readonly before: DatabaseBranch;
+  readonly after: DatabaseBranch;
+  readonly world: World;
+  readonly plan: Plan;
+  readonly outcome: Outcome;
+}
+
+/** Nothing in a namespace that is being deleted: no Event can be made there. */
+export function announce(pass: Pass): Announcement[] {
+  if (pass.world.namespaceTerminating) return [];
+  return [...readiness(pass), ...told.flatMap((type) => appeared(pass, type)), ...reprieved(pass), ...steps(pass)];
 }
 
 /** Ready was lost or won, or a person is asked for. What is merely under way is told by the condition alone. */
-function transitions(before: DatabaseBranch, after: DatabaseBranch): Announcement[] {
-  const was = condition(before, 'Ready');
-  const is = condition(after, 'Ready');
+function readiness(pass: Pass): Announcement[] {
+  const was = condition(pass.before, 'Ready');
+  const is = condition(pass.after, 'Ready');
   if (!is || (was?.status === is.status && was.reason === is.reason)) return [];
   const ready = is.status === 'True';
-  const worthTelling = ready || was?.status === 'True' || condition(after, 'Stalled') !== undefined;
-  if (!worthTelling) return [];
-  return [{ type: ready ? 'Normal' : 'Warning', reason: is.reason, action: 'Reconcile', note: is.message }];
+  const worthTelling = ready || was?.status === 'True' || condition(pass.after, 'Stalled') !== undefined;
+  if (!worthTelling || isToldByStep(pass, is)) return [];
+  const type = ready || asAsked.has(is.reason) ? 'Normal' : 'Warning';
+  return [{ type, reason: is.reason, action: 'Reconcile', note: is.message }];
+}
+
+const isToldByStep = ({ plan }: Pass, { reason }: Condition): boolean =>
+  plan.do === 'deleteSecret' && reason === Reason.SecretPending;
+
+/** Ready is lost on purpose: somebody asked for it. */
+const asAsked = new Set<string>([Reason.Deleting, Reason.Resetting, Reason.PausedByAnnotation]);
+
+/** Conditions whose appearance, or whose change of words, is news. */
+const told: readonly ConditionType[] = [
+  ConditionType.Expiring,
+  ConditionType.ExpirationClamped,
+  ConditionType.Drifted,
+  ConditionType.LoginReachesSource,
+  ConditionType.NamespaceAllowed,
+];
+
+function appeared({ before, after }: Pass, type: ConditionType): Announcement[] {
+  const [was, is] = [condition(before, type), condition(after, type)];
+  if (!is || was?.message === is.message) return [];
+  return [{ type: 'Warning', reason: is.reason, action: 'Reconcile', note: is.message }];
+}
+
+function reprieved({ after, world: { wish } }: Pass): Announcement[] {
+  const { expireTime, reprieved: isReprieved } = wish?.expiration ?? {};
+  if (!isReprieved || after.status?.expiration?.expireTime !== expireTime?.toISOString()) return [];
+  const note = `the status had lost when the branch ends, and by the present default of the class it would have ended already: it ends at ${expireTime?.toISOString() ?? ''}. To keep it longer, set spec.expiration`;
+  return [warning('ExpirationPinnedAnew', 'Expire', note)];
 }
 
 const condition = ({ status }: DatabaseBranch, type: string): Condition | undefined =>
   findCondition(status?.conditions ?? [], type);
 
-function steps({ status }: DatabaseBranch, plan: Plan): Announcement[] {
+const normal = (reason: string, action: string, note: string): Announcement => ({
+  type: 'Normal',
+  reason,
+  action,
+  note,
+});
+const warning = (reason: string, action: string, note: string): Announcement => ({
+  ...normal(reason, action, note),
+  type: 'Warning',
+});
+
+function steps({ before, after: { status }, world, plan, outcome }: Pass): Announcement[] {
+  if (outcome.is !== 'done') return [];
   switch (plan.do) {
     case 'createBranch':
-      return [
-        {
-          type: 'Normal',
-          reason: 'BranchRequested',
-          action: 'CreateBranch',
-          note: 'asked the provider for the branch',
-        },
-      ];
+      return [normal('BranchRequested', 'CreateBranch', `asked the provider for branch ${plan.wish.branchId}`)];
     case 'issue':
-      if (plan.loginSkipped !== undefined) return [skipped(plan.loginSkipped)];
-      return plan.why === 'RenewalDue'
-        ? []
-        : [
-            {
-              type: 'Normal',
-              reason: 'CredentialIssued',
-              action: 'WriteSecret',
-              note: `wrote a fresh credential into Secret ${status?.credentials?.secretName ?? ''} (${plan.why})`,
-            },
-          ];
+      return issued(before, status, plan);
     case 'deleteSecret':
-      return [
-        { type: 'Warning', reason: 'SecretWithdrawn', action: 'DeleteSecret', note: `deleted the Secret: ${plan.why}` },
-      ];
+      return [warning('SecretWithdrawn', 'DeleteSecret', `deleted the Secret: ${plan.why}`)];
+    case 'deleteBranch':
+      return world.deleting || world.ended
+        ? []
+        : [normal('BranchDeleted', 'DeleteBranch', `deletes branch ${plan.branch.id}: ${plan.why}`)];
+    case 'setExpiry':
+      return plan.why === 'drain' ? [draining(plan.branch.id, plan.expiry)] : [];
     default:
       return [];
   }
 }
 
-const skipped = (why: string): Announcement => ({
-  type: 'Warning',
-  reason: Reason.LoginSkipped,
-  action: 'Login',
-  note: `wrote the credential without having logged in with it, because the operator has no network path to the database: ${why}`,
-});
+const draining = (id: string, { at }: Expiry): Announcement =>
+  warning(
+    'BranchSuperseded',
+    'Reset',
+    `the Secret opens a fresh branch now; what is still written to the old one (${id}) is lost at ${at?.toISOString() ?? 'its end'}`,
+  );
+
+function issued(
+  before: DatabaseBranch,
+  status: DatabaseBranch['status'],
+  plan: Extract<Plan, { do: 'issue' }>,
+): Announcement[] {
+  const name = status?.credentials?.secretName ?? '';
+  const skipped =
+    plan.loginSkipped === undefined
+      ? []
+      : [
+          warning(
+            Reason.LoginSkipped,
+            'Login',
+            `wrote the credential without having logged in with it, because the operator has no network path to the database: ${plan.loginSkipped}`,
+          ),
+        ];
+  if (plan.why === 'RenewalDue') return skipped;
+  return [
+    ...skipped,
+    normal('CredentialIssued', 'WriteSecret', `wrote a fresh credential into Secret ${name}: ${whys[plan.why]}`),
+    ...otherLogin(before.status?.credentials?.username, plan.binding.username),
+  ];
+}
+
+const whys: Readonly<Record<Exclude<IssueReason, 'RenewalDue'>, string>> = {
+  First: 'the branch is ready',
+  Reset: 'it opens the fresh branch now',
+  RotationRequested: 'spec.credentials.rotateToken has a new value',
+  Healing: 'the Secret was missing or had been edited',
+  BindingChanged: 'the login or the endpoint has changed',
+};
+
+/** The role of the login before stays on the branch: dropping it could break what somebody built on it. */
+const otherLogin = (was: string | undefined, is: string): Announcement[] =>
+  was === undefined || was === is
+    ? []
+    : [
+        normal(
+          'LoginChanged',
+          'WriteSecret',
+          `the class has another login now: the Secret names ${is}. The role ${was} stays on the branch until somebody drops it`,
+        ),
+      ];

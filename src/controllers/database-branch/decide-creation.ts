@@ -1,36 +1,55 @@
-// The straight path of a branch that is not served yet. Pure.
+// The straight path of a branch that is not served yet, and the way back for one whose Secret is gone. Pure.
 import { Reason } from '../../api/v1alpha1/reasons.ts';
-import type { EndpointSize } from '../../lakebase/client.ts';
-import type { Branch, Endpoint, Role } from '../../lakebase/model.ts';
-import { issueStep, loginStep } from './decide-credential.ts';
-import { decidePost, postAgainMs } from './decide-post.ts';
-import { isGone, notOurs, roleDefect } from './ours.ts';
-import { look, stall, trouble, waitFor, writeRefused, type Plan, type Wait } from './plan.ts';
-import type { Problem, Wish } from './wish.ts';
-import type { FailureView, World } from './world.ts';
+import type { Branch } from '../../lakebase/model.ts';
+import { decidePost, standInLine } from './decide-post.ts';
+import { prepare } from './decide-preparation.ts';
+import { usedUp } from './ended.ts';
+import { isGone, notOurs } from './ours.ts';
+import { hold, look, stall, trouble, waitFor, type Plan } from './plan.ts';
+import { mayComeFrom, type Problem, type Wish } from './wish.ts';
+import { isReset, type BranchView, type World } from './world.ts';
 
-/** The straight path: POST, accept, size, role, login, Secret. Each step first looks whether it is done. */
-export function decideCreation(world: World, wish: Wish, now: Date): Plan {
-  const obstacle = obstacleOf(world, wish);
-  if (obstacle) return stall(obstacle);
+/** Whether there is such a branch already, and if it is the object's own; the rest is its preparation. */
+export function decideCreation(world: World, wish: Wish, view: BranchView, now: Date): Plan {
+  const obstacle = obstacleOf(world, wish, view);
+  if (obstacle) return hold(obstacle);
   if (world.namespaceTerminating)
     return waitFor(Reason.NamespaceTerminating, 'the namespace is being deleted: nothing new is made in it', {
       lookInMs: 10_000,
     });
-  const { branch } = world;
+  const { branch } = view;
   switch (branch.seen) {
     case 'notAsked':
-      return look('branch');
+      // Whoever waits for a slot asks for nothing but the slot: one LIST does for all who wait.
+      return (waitsOnly(world, wish, view) ? standInLine(world, wish) : undefined) ?? look('branch', view);
     case 'unknown':
       return trouble(branch.error);
     case 'absent':
-      return decidePost(world, wish, now);
+      // A candidate that was seen and is gone would be a new create.
+      return world.problems[0] ? hold(world.problems[0]) : decidePost(world, wish, view, now);
     case 'present':
-      return accept(world, wish, branch.value, now);
+      return accept(world, wish, view, branch.value, now);
   }
 }
 
-function obstacleOf({ secret, secretNameTakenBy, problems, recorded }: World, wish: Wish): Problem | undefined {
+/** There is nothing left to look at, and nothing to give up for a slot. */
+const waitsOnly = (world: World, { strategy }: Wish, { memory }: BranchView): boolean =>
+  memory.vacant && !(strategy === 'Replace' && isReset(world));
+
+/** The served branch of an object that asks for another one, and whose Secret is gone or has to be proved anew. */
+export function heal(world: World, wish: Wish, now: Date): Plan | undefined {
+  const { served, secret, secretNameTakenBy } = world;
+  if (!served || served.memory.gone || secret.is === 'foreign' || secretNameTakenBy) return undefined;
+  // Given up on purpose, to make room for the next one.
+  if (wish.strategy === 'Replace') return undefined;
+  if (served.branch.seen === 'notAsked') return look('branch', served);
+  if (served.branch.seen === 'unknown') return trouble(served.branch.error);
+  if (served.branch.seen !== 'present' || isGone(served.branch.value)) return undefined;
+  return accept(world, wish, served, served.branch.value, now);
+}
+
+function obstacleOf(world: World, wish: Wish, view: BranchView): Problem | undefined {
+  const { secret, secretNameTakenBy, problems, served, paused } = world;
   const owned = (message: string): Problem => ({ reason: Reason.SecretNotOwned, message });
   if (secret.is === 'foreign')
     return owned(
@@ -40,137 +59,43 @@ function obstacleOf({ secret, secretNameTakenBy, problems, recorded }: World, wi
     return owned(
       `DatabaseBranch ${secretNameTakenBy} of this namespace is older and writes Secret ${wish.secretName}: give one of them another name`,
     );
-  return recorded ? undefined : problems[0];
+  // What is served, or was accepted before, goes on.
+  if (served === view) return undefined;
+  if (paused !== 'no') return pausedChange;
+  return view.uid === undefined || isReset(world) ? problems[0] : undefined;
 }
 
-function accept(world: World, wish: Wish, branch: Branch, now: Date): Plan {
-  const { recorded } = world;
-  if (!recorded && isGone(branch)) return { do: 'markEnded', reason: 'DeletedExternally' };
-  const foreign = notOurs(branch, claimOf(world, wish));
-  if (foreign) return stall({ reason: Reason.BranchNotOurs, message: foreign });
-  return recorded?.uid === branch.uid ? prepare(world, wish, branch, now) : { do: 'record' };
+const pausedChange: Problem = {
+  reason: Reason.PausedByAnnotation,
+  message:
+    'a new branch is asked for, and the annotation lakebranch.dev/paused holds it up: remove the annotation to go on',
+  passes: true,
+};
+
+function accept(world: World, wish: Wish, view: BranchView, branch: Branch, now: Date): Plan {
+  if (isGone(branch)) return usedUp(world, view);
+  const foreign = notOurs(branch, claimOf(world, wish, view));
+  if (foreign)
+    return stall({
+      reason: Reason.BranchNotOurs,
+      message: `${foreign}. It is not touched, and no login is handed out for it. ${notOursRemedy(branch)}`,
+    });
+  return view.uid === branch.uid ? prepare(world, wish, view, branch, now) : { do: 'record' };
 }
 
-const claimOf = (world: World, wish: Wish): Parameters<typeof notOurs>[1] => ({
+const notOursRemedy = ({ isProtected }: Branch): string =>
+  isProtected
+    ? 'End its protection at the provider, or set a new spec.reset.token for a branch of another name'
+    : 'Find out who made it, then set a new spec.reset.token for a branch of another name';
+
+const claimOf = (world: World, wish: Wish, view: BranchView): Parameters<typeof notOurs>[1] => ({
   // A candidate that was never served may be replaced by another under the same id; what was served may not.
-  recordedUid: world.recorded?.served ? world.recorded.uid : undefined,
+  recordedUid: wasServed(world, view) ? view.uid : undefined,
+  mayComeFrom: wasServed(world, view) ? undefined : (source) => mayComeFrom(wish, source),
   source: wish.source,
   objectCreated: new Date(world.object.metadata.creationTimestamp ?? 0),
   skewMs: world.clockSkewMs ?? 0,
 });
 
-const slowInitMs = 10 * 60_000;
-const stuckInInitMs = 60 * 60_000;
-
-function prepare(world: World, wish: Wish, branch: Branch, now: Date): Plan {
-  if (branch.state !== 'READY') return starting(world, branch, now);
-  const { endpoint } = world;
-  if (endpoint.seen === 'notAsked') return look('endpoint');
-  if (endpoint.seen === 'unknown') return trouble(endpoint.error);
-  if (endpoint.seen === 'absent' || !endpoint.value.host || endpoint.value.state === 'INIT')
-    return waitFor(Reason.EndpointStarting, 'the branch is there; its endpoint is starting', {
-      transition: 'endpoint',
-    });
-  return (
-    operationStep(world) ??
-    endpointStep(world, wish, endpoint.value) ??
-    roleStep(world, wish) ??
-    writeStep(world) ??
-    loginStep(world, wish, endpoint.value) ??
-    issueStep(world, wish, branch, endpoint.value)
-  );
-}
-
-/** Lakebase refuses a second change of a branch while the first one runs. */
-function operationStep({ memory, operationDone }: World): Plan | undefined {
-  if (!memory.operationRuns) return undefined;
-  if (operationDone.seen === 'notAsked') return look('operation');
-  if (operationDone.seen === 'unknown') return trouble(operationDone.error);
-  return waitFor(Reason.EndpointStarting, 'the branch is being prepared', { transition: 'endpoint' });
-}
-
-/** Sizes come before the login, because changing them restarts the compute. */
-function endpointStep({ memory }: World, wish: Wish, endpoint: Endpoint): Plan | undefined {
-  if (memory.size && memory.size.nextInMs > 0) return { ...trouble(memory.size.error), lookInMs: memory.size.nextInMs };
-  const size = memory.sized ? undefined : sizeChange(endpoint, wish.size);
-  if (size) return { do: 'resize', endpoint, size };
-  if (!endpoint.pending) return undefined;
-  return waitFor(Reason.EndpointStarting, 'the endpoint is changing its size', { transition: 'endpoint' });
-}
-
-function starting({ object }: World, branch: Branch, now: Date): Wait {
-  const since = branch.createTime ?? new Date(object.metadata.creationTimestamp ?? now);
-  const forMs = now.getTime() - since.getTime();
-  if (forMs < slowInitMs)
-    return waitFor(Reason.BranchStarting, `branch ${branch.id} is starting`, { transition: 'branch' });
-  const message = `branch ${branch.id} is ${branch.state} since ${since.toISOString()}; if it stays so, delete this object and create it again`;
-  return waitFor(Reason.BranchStuckInInit, message, { stalled: forMs >= stuckInInitMs, lookInMs: 10_000 });
-}
-
-export function sizeChange(endpoint: Endpoint, wanted: EndpointSize): EndpointSize | undefined {
-  const change: EndpointSize = {
-    ...(wanted.minCU !== undefined && wanted.minCU !== endpoint.minCU ? { minCU: wanted.minCU } : {}),
-    ...(wanted.maxCU !== undefined && wanted.maxCU !== endpoint.maxCU ? { maxCU: wanted.maxCU } : {}),
-    ...(wanted.suspendAfterSeconds !== undefined && wanted.suspendAfterSeconds !== endpoint.suspendAfterSeconds
-      ? { suspendAfterSeconds: wanted.suspendAfterSeconds }
-      : {}),
-  };
-  return Object.keys(change).length > 0 ? change : undefined;
-}
-
-/** A Secret that was refused is tried again after its backoff; until then neither a login nor a token is spent on it. */
-function writeStep({ memory: { write } }: World): Plan | undefined {
-  if (!write || write.nextInMs <= 0) return undefined;
-  return { ...stall(writeRefused(write.message)), lookInMs: write.nextInMs };
-}
-
-/** Refused for so long, a role is no longer a matter of waiting. */
-const roleStalledMs = 10 * 60_000;
-
-function roleStep(world: World, wish: Wish): Plan | undefined {
-  const { role, username, memory } = world;
-  if (!username) return waitFor(Reason.RolePending, 'waiting to learn the name of the login', { lookInMs: 1000 });
-  if (!wish.roleOnBranch || memory.roleSeen) return undefined;
-  if (memory.role && memory.role.nextInMs > 0) return roleRefused(memory.role);
-  switch (role.seen) {
-    case 'notAsked':
-      return look('role');
-    case 'unknown':
-      return trouble(role.error);
-    case 'absent':
-      return missingRole(world, username);
-    case 'present':
-      return presentRole(world, role.value, wish);
-  }
-}
-
-const missingRole = (world: World, postgresRole: string): Plan =>
-  askedForRole(world) ? roleBeingMade : { do: 'createRole', postgresRole };
-
-const askedForRole = ({ memory }: World): boolean =>
-  memory.rolePostedMsAgo !== undefined && memory.rolePostedMsAgo < postAgainMs;
-
-const roleBeingMade = waitFor(Reason.RolePending, 'the role of the login is being made on the branch', {
-  transition: 'role',
-});
-
-function presentRole(world: World, role: Role, wish: Wish): Plan | undefined {
-  switch (roleDefect(role, wish.membershipRoles)) {
-    case 'unusable':
-      return stall({
-        reason: Reason.RoleUnusable,
-        message: `role ${role.postgresRole} exists on the branch as ${role.identityType} with ${role.authMethod}; the login needs a SERVICE_PRINCIPAL with LAKEBASE_OAUTH_V1: drop it on the source and create this object again`,
-      });
-    case 'lacksMembership':
-      return askedForRole(world) ? roleBeingMade : { do: 'extendRole', role };
-    case undefined:
-      return undefined;
-  }
-}
-
-function roleRefused({ error, sinceMs, nextInMs: lookInMs }: FailureView): Wait {
-  if (['unauthenticated', 'denied', 'notFound'].includes(error.code)) return { ...trouble(error), lookInMs };
-  const stalled = sinceMs > roleStalledMs;
-  const message = `the provider does not make the role of the login: ${error.message}`;
-  return waitFor(stalled ? Reason.RoleRefused : Reason.RolePending, message, { lookInMs, stalled });
-}
+const wasServed = ({ served, object }: World, view: BranchView): boolean =>
+  view === served || (object.status?.superseded ?? []).some(({ uid }) => uid === view.uid);

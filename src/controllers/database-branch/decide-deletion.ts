@@ -1,72 +1,163 @@
 // The way out: the finalizer goes only when nothing with the object's tag is left. Pure.
+import { parseDuration } from '../../api/duration.ts';
+import { annotationKey } from '../../api/names.ts';
+import type { DatabaseBranch } from '../../api/v1alpha1/database-branch.ts';
 import { Reason } from '../../api/v1alpha1/reasons.ts';
 import type { Branch } from '../../lakebase/model.ts';
-import { look, trouble, waitFor, type Plan } from './plan.ts';
-import { isGone, mayBeDeleted } from './ours.ts';
-import type { World } from './world.ts';
-
-/** A DELETE during INIT may be ignored by the provider: it is sent again so often. */
-export const deleteAgainMs = 10_000;
+import { cannotExpire, netMs, toleranceMs } from './lease.ts';
+import { isGone, isStranger, mayBeDeleted } from './ours.ts';
+import { deleteAgainMs } from './pacing.ts';
+import { lookAround, trouble, waitFor, type Expiry, type Plan, type Wait } from './plan.ts';
+import type { BranchView, Family, World } from './world.ts';
 
 /** After so long without a POST by us or our predecessor, a 404 for an id that nobody ever saw means "never made". */
 const settleMs = 60_000;
 
-export function decideDeletion(world: World): Plan {
+export function decideDeletion(world: World, now: Date): Plan {
   if (!world.claimed) return waitFor(Reason.Deleting, 'waiting for others to let the object go');
   if (world.releaseAsked) return { do: 'release', why: 'the annotation lakebranch.dev/release asks for it' };
-  const { tagged, memory } = world;
-  switch (tagged.seen) {
+  const { family } = world;
+  switch (family.seen) {
     case 'notAsked':
-      return world.wish ? look('tagged') : unreachableProvider(world);
+      return world.wish ? lookAround('freshFamily') : (letGo(world, now) ?? unreachableProvider(world));
     case 'unknown':
-      return {
-        ...waitFor(Reason.DeletionWaiting, `the branch cannot be deleted yet: ${trouble(tagged.error).message}`),
-        lookInMs: tagged.error.details.retryAfterMs ?? 10_000,
-      };
+      return (
+        letGo(world, now) ?? {
+          ...waitFor(Reason.DeletionWaiting, cannotDelete(world.object, trouble(family.error).message)),
+          lookInMs: trouble(family.error).lookInMs ?? 10_000,
+        }
+      );
     case 'absent':
       return settledAbsence(world);
-    case 'present': {
-      const left = tagged.value.filter((branch) => !isGone(branch));
-      const [first] = childrenFirst(left);
-      if (!first) return settledAbsence(world);
-      if (!mayBeDeleted(first))
-        return waitFor(Reason.DeletionBlocked, blocked(first), { stalled: true, lookInMs: 60_000 });
-      if (memory.deletedMsAgo !== undefined && memory.deletedMsAgo < deleteAgainMs)
-        return waitFor(Reason.Deleting, `branch ${first.id} is being deleted`, { transition: 'delete' });
-      return { do: 'deleteBranch', branch: first, project: first.project };
-    }
+    case 'present':
+      return emptied(world, family.value, now);
   }
 }
 
+function emptied(world: World, family: Family, now: Date): Plan {
+  const left = family.branches.filter(isThere).filter(({ branch }) => !isStranger(world, branch.value));
+  const kept = keptBranch(world, left);
+  const toGo = left.filter((view) => view !== kept);
+  if (toGo.length === 0) return kept ? retain(world, kept, now) : settledAbsence(world);
+  const parents = new Set(toGo.map(({ branch }) => branch.value.sourceBranch));
+  const leaves = toGo.filter(({ id }) => !parents.has(id));
+  for (const { branch, memory } of leaves) {
+    if (memory.deletedMsAgo === undefined || memory.deletedMsAgo >= deleteAgainMs) {
+      if (!mayBeDeleted(branch.value)) continue;
+      const { children } = family;
+      if (children.length > 0) return blockedByChildren(world.object, toGo, children);
+      return { do: 'deleteBranch', branch: branch.value, why: 'the object is being deleted' };
+    }
+  }
+  const stuck = leaves.find(({ branch }) => !mayBeDeleted(branch.value));
+  if (stuck)
+    return waitFor(Reason.DeletionBlocked, blocked(world.object, stuck.branch.value), {
+      stalled: true,
+      lookInMs: 60_000,
+    });
+  return waitFor(Reason.Deleting, `branch ${leaves[0]?.id ?? ''} is being deleted`, { transition: 'delete' });
+}
+
+type ThereView = BranchView & { readonly branch: { readonly seen: 'present'; readonly value: Branch } };
+const isThere = (view: BranchView): view is ThereView => view.branch.seen === 'present' && !isGone(view.branch.value);
+
+/** `deletionPolicy: Retain`: what is served stays until its expiry; all else of the object goes. */
+const keptBranch = ({ wish, served, ended }: World, left: readonly ThereView[]): ThereView | undefined =>
+  wish?.life === 'retained' && !ended ? left.find(({ id, uid }) => id === served?.id && uid === served.uid) : undefined;
+
+/** The object may go when the provider is seen to know the end of the branch: nobody will tell it later. */
+function retain({ wish, memory }: World, { branch: { value: branch }, memory: { lease } }: ThereView, now: Date): Plan {
+  const why = `branch ${branch.id} is retained`;
+  const expireTime = wish?.expiration.expireTime;
+  if (!expireTime || cannotExpire(branch)) return { do: 'release', why, left: { how: 'Retained' } };
+  const expiry = retainedExpiry(expireTime, memory.ceilingMs, now);
+  if (branch.expireTime && branch.expireTime.getTime() >= expiry.at.getTime() - toleranceMs)
+    return { do: 'release', why, left: { how: 'Retained', until: branch.expireTime } };
+  if (lease && lease.nextInMs > 0)
+    return waitFor(
+      Reason.RetainPending,
+      `the provider does not take the expiry of the retained branch: ${lease.error.message}`,
+      { lookInMs: lease.nextInMs },
+    );
+  return { do: 'setExpiry', branch, expiry, why: 'lease' };
+}
+
+/** The clamped maximum, where there is one, counts as the full expiry. */
+function retainedExpiry(end: Date, ceilingMs: number | undefined, now: Date): Required<Pick<Expiry, 'at'>> & Expiry {
+  const wanted = end.getTime() + netMs;
+  const at = Math.min(wanted, now.getTime() + (ceilingMs ?? Infinity));
+  return { at: new Date(at), ...(at < wanted ? { clampedFrom: new Date(wanted) } : {}) };
+}
+
+/** After so many failures in a row it is believed that the provider cannot be reached. */
+const failuresInARow = 3;
+
+/**
+ * The provider cannot be asked for long, and the lease removes the branch anyway: the object is let go, so that no
+ * namespace is stuck. A branch that no lease removes is never let go by itself.
+ */
+function letGo({ object, memory, bclass, maxWaitMs }: World, now: Date): Plan | undefined {
+  const { metadata, spec, status } = object;
+  const { leaseTime, enforcedBy } = status?.expiration ?? {};
+  if (memory.deletionFailures < failuresInARow || !metadata.deletionTimestamp || !leaseTime) return undefined;
+  if (spec.deletionPolicy === 'Retain' || enforcedBy !== 'Provider') return undefined;
+  const until = new Date(leaseTime);
+  const leaseMs = bclass ? parseDuration(bclass.spec.expiration.lease) : usualLeaseMs;
+  if (until.getTime() > now.getTime() + leaseMs + toleranceMs) return undefined;
+  if (now.getTime() - new Date(metadata.deletionTimestamp).getTime() < maxWaitMs) return undefined;
+  const why = 'the provider cannot be reached, and the lease removes the branch';
+  return { do: 'release', why, left: { how: 'LeftToLease', until } };
+}
+
+/** Of a class that is gone: as its schema would have it. */
+const usualLeaseMs = 96 * 3_600_000;
+
+/** Why a deletion waits, and the way out for somebody who cannot wait. */
+export const cannotDelete = (object: DatabaseBranch, why: string): string =>
+  `the branch cannot be deleted yet: ${why}. ${letGoCommand(object)}`;
+
+const letGoCommand = ({ metadata: { name, namespace, uid } }: DatabaseBranch): string =>
+  `To let the object go and leave its branch behind: kubectl annotate dbb ${name} -n ${namespace ?? ''} ${annotationKey.release}=${uid ?? ''}`;
+
+/** Nothing is on record of any branch, and no POST of ours is under way. */
+function madeNothing({ object, served, memory }: World): boolean {
+  const { candidate, superseded = [] } = object.status ?? {};
+  const isQuiet = memory.postedMsAgo === undefined && memory.leadingMs >= settleMs;
+  return !served && !candidate && superseded.length === 0 && isQuiet;
+}
+
 // A class that is gone takes the way to the provider with it. An object that never came to a branch may still go.
-function unreachableProvider({ object, problems, recorded, memory }: World): Plan {
-  const quiet = memory.postedMsAgo === undefined && memory.leadingMs >= settleMs;
-  const madeNothing = !recorded && !object.status?.candidate && quiet;
+function unreachableProvider(world: World): Plan {
+  const { object, problems } = world;
   const [problem] = problems;
-  if (madeNothing && problem?.reason === Reason.ClassNotFound)
+  if (madeNothing(world) && problem?.reason === Reason.ClassNotFound)
     return { do: 'release', why: 'no branch was ever made, and its class does not exist' };
-  const message = `the branch cannot be deleted: ${problem?.message ?? 'its class cannot be used'}. To let it go undeleted, annotate lakebranch.dev/release: ${object.metadata.uid ?? ''}`;
+  const message = cannotDelete(object, problem?.message ?? 'its class cannot be used');
   return waitFor(Reason.DeletionWaiting, message, { lookInMs: 10_000 });
 }
 
 // A uid on record proves that the id existed, so a 404 proves that it is gone. Without one, somebody's POST may be in flight.
-function settledAbsence({ recorded, memory }: World): Plan {
-  if (recorded) return { do: 'release', why: 'the branch is gone' };
-  const quietMs = Math.min(memory.leadingMs, memory.postedMsAgo ?? Infinity);
-  if (quietMs >= settleMs) return { do: 'release', why: 'no branch was made' };
+function settledAbsence({ wanted, memory }: World): Plan {
+  const ledMs = wanted?.uid === undefined ? memory.leadingMs : Infinity;
+  const quietMs = Math.min(ledMs, memory.postedMsAgo ?? Infinity);
+  if (quietMs >= settleMs) return { do: 'release', why: 'no branch is left' };
   return waitFor(Reason.Deleting, 'making sure that no create is still under way', { lookInMs: settleMs - quietMs });
 }
 
-function childrenFirst(branches: readonly Branch[]): readonly Branch[] {
-  const parents = new Set(branches.map((branch) => branch.sourceBranch));
-  return [...branches].sort((a, b) => Number(parents.has(a.id)) - Number(parents.has(b.id)));
+function blockedByChildren(object: DatabaseBranch, parents: readonly BranchView[], children: readonly string[]): Wait {
+  const names = children.slice(0, 5).join(', ') + (children.length > 5 ? ` and ${children.length - 5} more` : '');
+  return waitFor(
+    Reason.DeletionBlockedByChildren,
+    `branch ${parents[0]?.id ?? ''} is the parent of ${names}: delete the DatabaseBranch objects that were made from this one, or those branches at the provider; the object goes by itself afterwards. ${letGoCommand(object)}`,
+    { stalled: true, lookInMs: 5_000 },
+  );
 }
 
-function blocked(branch: Branch): string {
+function blocked(object: DatabaseBranch, branch: Branch): string {
   const why = branch.isDefault
     ? 'it is the default branch of the project'
     : branch.isProtected
       ? 'it is protected'
       : 'it is a root branch';
-  return `branch ${branch.id} cannot be deleted: ${why}. Change that at the provider; the object goes by itself afterwards`;
+  return `branch ${branch.id} cannot be deleted: ${why}. Change that at the provider; the object goes by itself afterwards. ${letGoCommand(object)}`;
 }

@@ -2,60 +2,162 @@
 import { Reason } from '../../api/v1alpha1/reasons.ts';
 import { findCondition } from '../../kit/conditions.ts';
 import type { LakebaseError } from '../../lakebase/errors.ts';
-import { look, stall, trouble, waitFor, type Plan, type Wait } from './plan.ts';
-import { leaseTarget, type Problem, type Wish } from './wish.ts';
-import type { World } from './world.ts';
+import { expiryToAsk } from './decide-upkeep.ts';
+import { usedUp } from './ended.ts';
+import { nextCeilingMs } from './lease.ts';
+import type { Because, Verdict } from './line.ts';
+import { isGone, mayBeDeleted } from './ours.ts';
+import { askAgainMs, deleteAgainMs } from './pacing.ts';
+import { isQuota, look, lookAround, stall, trouble, waitFor, type Plan, type Wait } from './plan.ts';
+import type { Problem, Wish } from './wish.ts';
+import { isReset, type BranchView, type Place, type World } from './world.ts';
 
 /** How long a POST that led to nothing visible is repeated before the object says so. */
 const unseenMs = 2 * 60_000;
-/** A request that may be repeated is repeated this often, and less often when that has led to nothing for long. */
-export const postAgainMs = 10_000;
+/** When that has led to nothing for long, it is repeated less often. */
 const postSeldomMs = 60_000;
 
-const againMs = ({ memory }: World): number => ((memory.startingMs ?? 0) < unseenMs ? postAgainMs : postSeldomMs);
+const againMs = ({ memory }: BranchView): number => ((memory.startingMs ?? 0) < unseenMs ? askAgainMs : postSeldomMs);
 
-export function decidePost(world: World, wish: Wish, now: Date): Plan {
-  const { refusal, postedMsAgo } = world.memory;
+/**
+ * Looked at are first the POSTs that were sent already, then whether the id may be used at all, then whether there is a
+ * slot for it: an object that could not be created does not stand in the line.
+ */
+export function decidePost(world: World, wish: Wish, view: BranchView, now: Date): Plan {
+  const { refusal, postedMsAgo } = view.memory;
   if (refusal && mayMeanFull(refusal)) {
-    if (world.unarchived.seen === 'notAsked') return look('room');
-    if (world.unarchived.seen === 'present' && world.unarchived.value >= projectLimit)
-      return waitFor(Reason.WaitingForBranchSlot, fullMessage(wish), { lookInMs: slotLookMs });
+    const full = world.place.seen === 'unknown' ? undefined : standInLine(world, wish);
+    if (full) return full;
   }
-  if (postedMsAgo !== undefined && postedMsAgo < againMs(world)) return unseen(world, wish, refusal);
-  return post(world, wish, now);
+  if (postedMsAgo !== undefined && postedMsAgo < againMs(view) && !shorterIsLeft(wish, view))
+    return unseen(world, wish, view, refusal);
+  return used(world, wish, view) ?? makeRoom(world, wish) ?? placed(world, wish, view, now);
 }
-
-/** Lakebase keeps at most ten unarchived branches in a project. */
-const projectLimit = 10;
-const slotLookMs = 30_000;
-const fullMessage = ({ project }: Wish): string =>
-  `project ${project} holds the ${projectLimit} branches that the provider allows: the branch is created as soon as one of them goes`;
 
 // Which code a full project answers with is not documented, so the count decides, never the code.
 const mayMeanFull = ({ code }: LakebaseError): boolean =>
   !['unauthenticated', 'notFound', 'exists', 'unreachable'].includes(code);
 
+/** Refused, maybe because the expiry was too far ahead: a shorter one is tried at once. */
+const shorterIsLeft = (wish: Wish, { memory }: BranchView): boolean =>
+  memory.refusal?.code === 'invalid' &&
+  memory.refusedAheadMs !== undefined &&
+  nextCeilingMs(memory.refusedAheadMs, wish) !== undefined;
+
+function used(world: World, wish: Wish, view: BranchView): Plan | undefined {
+  const { rememberedAsDeleted } = world;
+  switch (rememberedAsDeleted.seen) {
+    case 'notAsked':
+      return lookAround('deletedIds');
+    case 'unknown':
+      return trouble(rememberedAsDeleted.error);
+    case 'absent':
+      // Without a LIST nothing says that the id was never used.
+      return stall(nothingToForkFrom(world, wish));
+    case 'present':
+      return rememberedAsDeleted.value ? usedUp(world, view) : undefined;
+  }
+}
+
+/** `Replace`: the served branch goes first, as soon as it is sure that there is something to fork the next one from. */
+function makeRoom(world: World, wish: Wish): Plan | undefined {
+  const { served, secret, wanted } = world;
+  if (wish.strategy !== 'Replace' || !isReset(world) || !served || !wanted || served.memory.gone) return undefined;
+  switch (wanted.sourceEndpoints.seen) {
+    case 'notAsked':
+      return look('sourceEndpoints', wanted);
+    case 'unknown':
+      return trouble(wanted.sourceEndpoints.error);
+    case 'absent':
+      return stall(nothingToForkFrom(world, wish));
+    case 'present':
+      break;
+  }
+  const why = 'a fresh branch takes its place (reset.strategy: Replace)';
+  if (secret.is === 'ours') return { do: 'deleteSecret', secret: secret.secret, why };
+  if (secret.is === 'damaged') return { do: 'deleteSecret', secret, why };
+  return giveUp(served, why);
+}
+
+function giveUp(served: BranchView, why: string): Plan | undefined {
+  const { branch, memory } = served;
+  if (branch.seen === 'notAsked') return look('branch', served);
+  if (branch.seen === 'unknown') return trouble(branch.error);
+  if (branch.seen !== 'present' || isGone(branch.value) || branch.value.uid !== served.uid) return undefined;
+  if (!mayBeDeleted(branch.value))
+    return stall({
+      reason: Reason.DeletionBlocked,
+      message: `branch ${served.id} cannot be deleted, because it is protected or the default: change that at the provider, or set reset.strategy: Switch`,
+    });
+  if (memory.deletedMsAgo === undefined || memory.deletedMsAgo >= deleteAgainMs)
+    return { do: 'deleteBranch', branch: branch.value, why };
+  return waitFor(Reason.Resetting, `branch ${served.id} is being deleted to make room`, { transition: 'delete' });
+}
+
+/** Undefined: there is a slot. */
+export function standInLine({ place }: World, wish: Wish): Plan | undefined {
+  if (place.seen === 'notAsked') return lookAround('place');
+  if (place.seen === 'unknown') return trouble(place.error);
+  if (place.seen === 'absent' || place.value.verdict.go) return undefined;
+  return inLine(wish, place.value, place.value.verdict);
+}
+
+function placed(world: World, wish: Wish, view: BranchView, now: Date): Plan {
+  const { place } = world;
+  const wait = standInLine(world, wish);
+  if (wait) return wait;
+  if (place.seen !== 'present') return stall(nothingToForkFrom(world, wish));
+  return { do: 'createBranch', wish, expiry: expiryToAsk(world, wish, view, now), snapshot: place.value.snapshot };
+}
+
+/** Whoever waits is woken when a branch of the project goes by our hand; by others, it looks again after a while. */
+function inLine(wish: Wish, { lookInMs, nextSlotTime }: Place, { position, because }: Held): Wait {
+  const queue = { position, ...(nextSlotTime ? { nextSlotTime: nextSlotTime.toISOString() } : {}) };
+  const { reason, holds, first } = held[because];
+  // Where in the line is for status.queue to say: a condition that moves with everybody ahead is written too often.
+  const message = `${holds(wish)}: ${first}the branch is created as soon as one of them goes and it is this object's turn (status.queue)`;
+  return waitFor(reason, message, { lookInMs, queue });
+}
+
+type Held = Extract<Verdict, { go: false }>;
+
+interface Full {
+  readonly reason: Reason;
+  readonly holds: (wish: Wish) => string;
+  readonly first: string;
+}
+
+const held: Readonly<Record<Because, Full>> = {
+  project: {
+    reason: Reason.WaitingForBranchSlot,
+    holds: ({ project }) =>
+      `project ${project} holds as many branches as the provider allows, or as spec.limits.reserve of the class leaves`,
+    first: 'wait, or delete one that nobody needs; ',
+  },
+  classTotal: {
+    reason: Reason.ClassLimitReached,
+    holds: () => 'the class holds as many branches as its spec.limits.total allows',
+    first: 'wait, or delete one that nobody needs; ',
+  },
+  namespace: {
+    reason: Reason.NamespaceLimitReached,
+    holds: () => 'this namespace holds as many branches as spec.limits.perNamespace of the class allows',
+    first: 'delete one that nobody needs; ',
+  },
+};
+
 /** A branch that was asked for and is not visible: what that means, by how long and by what the provider said. */
-export function unseen(world: World, wish: Wish, refusal: LakebaseError | undefined): Wait {
-  const { startingMs = 0, postedMsAgo = 0 } = world.memory;
-  const lookInMs = Math.max(0, againMs(world) - postedMsAgo);
+export function unseen(world: World, wish: Wish, view: BranchView, refusal: LakebaseError | undefined): Wait {
+  const { startingMs = 0, postedMsAgo = 0 } = view.memory;
+  const lookInMs = Math.max(0, againMs(view) - postedMsAgo);
   if (refusal && (refusal.code === 'unauthenticated' || refusal.code === 'denied'))
     return { ...trouble(refusal), lookInMs };
   if (refusal?.code === 'notFound') return { ...stall(nothingToForkFrom(world, wish)), lookInMs };
   const pace: Partial<Wait> =
-    refusal || startingMs >= unseenMs ? { lookInMs: Math.min(lookInMs, postAgainMs) } : { transition: 'branch' };
+    refusal || startingMs >= unseenMs ? { lookInMs: Math.min(lookInMs, askAgainMs) } : { transition: 'branch' };
   if (startingMs < unseenMs)
     return waitFor(Reason.BranchCreating, `branch ${wish.branchId} was asked for and is not visible yet`, pace);
   return stuckCreate(refusal, wish, pace);
-}
-
-function post({ rememberedAsDeleted }: World, wish: Wish, now: Date): Plan {
-  // An id that was once deleted is never used again: what it held is gone, and nobody may take the new for the old.
-  if (rememberedAsDeleted.seen === 'notAsked') return look('deletedIds');
-  if (rememberedAsDeleted.seen === 'unknown') return trouble(rememberedAsDeleted.error);
-  if (rememberedAsDeleted.seen === 'present' && rememberedAsDeleted.value)
-    return { do: 'markEnded', reason: 'DeletedExternally' };
-  return { do: 'createBranch', wish, expireTime: leaseTarget(wish.expiration, wish.leaseMs, now) };
 }
 
 function nothingToForkFrom({ bclass }: World, wish: Wish): Problem {
@@ -75,14 +177,15 @@ function stuckCreate(refusal: LakebaseError | undefined, wish: Wish, pace: Parti
   if (!refusal || refusal.code === 'exists' || refusal.code === 'unreachable') {
     return waitFor(
       Reason.CreateUnclear,
-      `the provider has not shown branch ${wish.branchId} for two minutes after it was asked for; asking again every minute`,
+      `the provider has not shown branch ${wish.branchId} for two minutes after it was asked for; it is asked for again every minute, which cannot make a second one`,
       pace,
     );
   }
+  if (isQuota(refusal)) return { ...trouble(refusal), ...pace };
   return {
     ...stall({
       reason: Reason.CreateRefused,
-      message: `the provider refuses to create the branch: ${refusal.message}`,
+      message: `the provider refuses to create the branch: ${refusal.message}. Do what its words ask for; the create is repeated by itself`,
     }),
     ...pace,
   };

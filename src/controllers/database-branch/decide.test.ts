@@ -18,7 +18,8 @@ import {
   sourceEndpoint,
   unknown,
   wish,
-  type WorldChange,
+  flat,
+  type Flat,
 } from '../../../test/builders/world.ts';
 import { LakebaseError } from '../../lakebase/errors.ts';
 import { decide } from './decide.ts';
@@ -32,11 +33,14 @@ const failure = (code: ConstructorParameters<typeof LakebaseError>[0], nextInMs 
 });
 
 /** What it does, and the detail that tells one from another. */
-function short(change: WorldChange): string {
-  const plan = decide(aWorld(change), now);
+function short(change: Flat): string {
+  const plan = decide(aWorld(flat(change)), now);
   switch (plan.do) {
     case 'look':
+    case 'lookAround':
       return `look ${plan.at}`;
+    case 'setExpiry':
+      return `setExpiry ${plan.why}`;
     case 'wait':
       return `${plan.stalled ? 'stalled' : 'wait'} ${plan.reason}`;
     case 'issue':
@@ -53,11 +57,15 @@ const problem = (reason: 'SourceNotAllowed' | 'NamespaceNotAllowed' | 'TemplateI
   problems: [{ reason, message: 'm' }],
 });
 
-test.each<[string, WorldChange, string]>([
+test.each<[string, Flat, string]>([
   ['an unclaimed object is claimed before anything is looked at', { claimed: false }, 'claim'],
   ['a claimed object looks for its branch', {}, 'look branch'],
   ['before the first POST it asks whether the id was once deleted', { branch: absent }, 'look deletedIds'],
-  ['then the branch is asked for', { branch: absent, rememberedAsDeleted: present(false) }, 'createBranch'],
+  [
+    'then the branch is asked for',
+    { branch: absent, rememberedAsDeleted: present(false), place: 'free' },
+    'createBranch',
+  ],
   [
     'an id that the provider remembers as deleted is not used again',
     { branch: absent, rememberedAsDeleted: present(true) },
@@ -76,7 +84,12 @@ test.each<[string, WorldChange, string]>([
   ],
   [
     'a POST that showed nothing is repeated after 10 s',
-    { branch: absent, rememberedAsDeleted: present(false), memory: { postedMsAgo: 10_000, startingMs: 10_000 } },
+    {
+      branch: absent,
+      rememberedAsDeleted: present(false),
+      place: 'free',
+      memory: { postedMsAgo: 10_000, startingMs: 10_000 },
+    },
     'createBranch',
   ],
   [
@@ -88,7 +101,7 @@ test.each<[string, WorldChange, string]>([
     'a refusal for two minutes is for a person',
     {
       branch: absent,
-      unarchived: present(3),
+      place: 'free',
       memory: { postedMsAgo: 1, startingMs: minutes(2), refusal: refusal('invalid') },
     },
     'stalled CreateRefused',
@@ -102,7 +115,7 @@ test.each<[string, WorldChange, string]>([
     'a forbidden create is for a person at once',
     {
       branch: absent,
-      unarchived: unknown('denied'),
+      place: 'free',
       memory: { postedMsAgo: 1, startingMs: 1, refusal: refusal('denied') },
     },
     'stalled PermissionDenied',
@@ -115,13 +128,13 @@ test.each<[string, WorldChange, string]>([
   [
     'a refusal looks whether there is room',
     { branch: absent, memory: { postedMsAgo: 1, startingMs: 1, refusal: refusal('conflict') } },
-    'look room',
+    'look place',
   ],
   [
     'a full project is a wait, whatever code it answered with',
     {
       branch: absent,
-      unarchived: present(10),
+      place: 'full',
       memory: { postedMsAgo: 1, startingMs: 1, refusal: refusal('throttled') },
     },
     'wait WaitingForBranchSlot',
@@ -130,14 +143,14 @@ test.each<[string, WorldChange, string]>([
     'a full project is not asked again and again',
     {
       branch: absent,
-      unarchived: present(10),
+      place: 'full',
       memory: { postedMsAgo: minutes(5), startingMs: minutes(6), refusal: refusal('invalid') },
     },
     'wait WaitingForBranchSlot',
   ],
 ])('create: %s', (_sentence, change, expected) => expect(short(change)).toBe(expected));
 
-test.each<[string, WorldChange, string]>([
+test.each<[string, Flat, string]>([
   [
     'a branch that is seen for the first time is put on record',
     { branch: present(aBranch({ state: 'INIT' })) },
@@ -315,7 +328,15 @@ test.each<[string, WorldChange, string]>([
   ],
 ])('prepare: %s', (_sentence, change, expected) => expect(short(change)).toBe(expected));
 
-test.each<[string, WorldChange, string]>([
+const ours = (overrides: Parameters<typeof anIssuedSecret>[0]) => ({
+  secret: { is: 'ours', secret: anIssuedSecret(overrides) } as const,
+});
+const leased = (ms: number) => ({
+  ...object,
+  status: { ...object.status, expiration: { leaseTime: later(ms).toISOString(), enforcedBy: 'Provider' as const } },
+});
+
+test.each<[string, Flat, string]>([
   ['an unusable class stops a create', { wish: undefined, ...problem('ClassNotFound') }, 'stalled ClassNotFound'],
   ['a source that is not allowed stops a create', problem('SourceNotAllowed'), 'stalled SourceNotAllowed'],
   [
@@ -333,18 +354,25 @@ test.each<[string, WorldChange, string]>([
     { ...prepared, ...problem('NamespaceNotAllowed'), sourceEndpoints: present([sourceEndpoint]) },
     'stalled NamespaceNotAllowed',
   ],
+  [
+    'in a namespace that is being deleted a Secret that exists is renewed',
+    {
+      ...served,
+      namespaceTerminating: true,
+      object: leased(hours(72) + minutes(5)),
+      ...ours({ issueTime: later(-minutes(40)), expireTime: later(minutes(20)) }),
+    },
+    'issue RenewalDue',
+  ],
+  [
+    'and one that is missing is not made',
+    { ...prepared, recorded: { uid: 'br-1', served: true }, namespaceTerminating: true },
+    'wait NamespaceTerminating',
+  ],
   ['before the Secret was read nothing is decided', { secret: { is: 'notRead' } }, 'idle'],
 ])('permission: %s', (_sentence, change, expected) => expect(short(change)).toBe(expected));
 
-const ours = (overrides: Parameters<typeof anIssuedSecret>[0]) => ({
-  secret: { is: 'ours', secret: anIssuedSecret(overrides) } as const,
-});
-const leased = (ms: number) => ({
-  ...object,
-  status: { ...object.status, expiration: { leaseTime: later(ms).toISOString() } },
-});
-
-test.each<[string, WorldChange, string]>([
+test.each<[string, Flat, string]>([
   [
     'a served branch with a fresh token is left alone',
     { ...served, object: leased(hours(72) + minutes(5)) },
@@ -408,18 +436,37 @@ test.each<[string, WorldChange, string]>([
   ],
   [
     'a branch that is gone ends the object',
-    { ...served, object: leased(hours(72) + minutes(5)), branch: absent },
+    { ...served, object: leased(hours(72) + minutes(5)), branch: absent, tagged: present([]) },
     'ended DeletedExternally',
+  ],
+  [
+    'one 404 is not enough to end it: a LIST is asked too',
+    { ...served, object: leased(hours(72) + minutes(5)), branch: absent },
+    'look freshFamily',
+  ],
+  [
+    'a project that is not found ends nothing',
+    { ...served, object: leased(hours(72) + minutes(5)), branch: absent, tagged: absent },
+    'stalled ProjectNotFound',
+  ],
+  [
+    'a LIST that fails ends nothing',
+    { ...served, object: leased(hours(72) + minutes(5)), branch: absent, tagged: unknown() },
+    'wait ProviderUnreachable',
   ],
   [
     'a branch that was deleted softly is gone',
     { ...served, object: leased(hours(72) + minutes(5)), branch: present(aBranch({ state: 'DELETED' })) },
     'ended DeletedExternally',
   ],
-  ['gone after its lease is told apart', { ...served, object: leased(-1000), branch: absent }, 'ended LeaseLapsed'],
+  [
+    'gone after its lease is told apart',
+    { ...served, object: leased(-1000), branch: absent, tagged: present([]) },
+    'ended LeaseLapsed',
+  ],
   [
     'gone after its expiry is Expired',
-    { ...served, object: leased(-1000), branch: absent, wish: expired },
+    { ...served, object: leased(-1000), branch: absent, tagged: present([]), wish: expired },
     'ended Expired',
   ],
   [
@@ -435,7 +482,7 @@ test.each<[string, WorldChange, string]>([
       branch: present(aBranch({ expireTime: later(hours(50)) })),
       wish: { expiration: { pinnedFrom: 'p', expireTime: later(hours(200)) } },
     },
-    'extendLease',
+    'setExpiry lease',
   ],
   [
     'a lease beyond a shortened expiry is pulled back',
@@ -444,7 +491,7 @@ test.each<[string, WorldChange, string]>([
       branch: present(aBranch({ expireTime: later(hours(90)) })),
       wish: { expiration: { pinnedFrom: 'p', expireTime: later(hours(1)) } },
     },
-    'extendLease',
+    'setExpiry lease',
   ],
   [
     'a lease at its final value stays',
@@ -492,7 +539,7 @@ test.each<[string, WorldChange, string]>([
       branch: present(aBranch()),
       endpoint: present(anEndpoint({ host: 'new.example' })),
       roleOnSource: present(false),
-      memory: { roleSeen: true, loggedIn: true },
+      memory: { roleSeen: true, loggedIn: true, endpoint: { uid: anEndpoint().uid, host: 'new.example' } },
       sourceEndpoints: present([sourceEndpoint]),
       object: leased(hours(72) + minutes(5)),
     },
@@ -512,7 +559,7 @@ test.each<[string, WorldChange, string]>([
   ],
 ])('care: %s', (_sentence, change, expected) => expect(short(change)).toBe(expected));
 
-test.each<[string, WorldChange, string]>([
+test.each<[string, Flat, string]>([
   ['an expired object asks the provider for its clock', { ...served, wish: expired }, 'look branch'],
   [
     'then it is marked before anything is taken away',
@@ -530,7 +577,7 @@ test.each<[string, WorldChange, string]>([
     'wait ClockSkewed',
   ],
   ['an ended object first loses its Secret', { ...served, ended: { reason: 'Expired', time: 't' } }, 'deleteSecret'],
-  ['then its branches are looked for', { ended: { reason: 'Expired', time: 't' } }, 'look tagged'],
+  ['then its branches are looked for', { ended: { reason: 'Expired', time: 't' } }, 'look freshFamily'],
   ['then they are deleted', { ended: { reason: 'Expired', time: 't' }, tagged: present([aBranch()]) }, 'deleteBranch'],
   [
     'a DELETE is not repeated at once',
@@ -550,8 +597,8 @@ test.each<[string, WorldChange, string]>([
 ])('end: %s', (_sentence, change, expected) => expect(short(change)).toBe(expected));
 
 const deleting = { deleting: true, recorded: { uid: 'br-1', served: true } };
-test.each<[string, WorldChange, string]>([
-  ['every branch with the tag is looked for', deleting, 'look tagged'],
+test.each<[string, Flat, string]>([
+  ['every branch with the tag is looked for', deleting, 'look freshFamily'],
   ['and deleted', { ...deleting, tagged: present([aBranch()]) }, 'deleteBranch'],
   [
     'a DELETE under way is waited for',
@@ -587,6 +634,20 @@ test.each<[string, WorldChange, string]>([
     'stalled DeletionBlocked',
   ],
   [
+    'while something holds it up, a Secret that exists is renewed',
+    {
+      ...deleting,
+      ...ours({ issueTime: later(-minutes(40)), expireTime: later(minutes(20)) }),
+      tagged: present([aBranch({ isProtected: true })]),
+    },
+    'issue RenewalDue',
+  ],
+  [
+    'and one that is fresh is left alone',
+    { ...deleting, ...ours({}), tagged: present([aBranch({ isProtected: true })]) },
+    'stalled DeletionBlocked',
+  ],
+  [
     'an object without a branch does not need its class',
     { deleting: true, wish: undefined, ...problem('ClassNotFound') },
     'release',
@@ -602,10 +663,19 @@ test.each<[string, WorldChange, string]>([
 
 test('a wait for a served branch is never for no time at all, whatever failed before', () => {
   const failed = { attempts: 1, sinceMs: 1000, nextInMs: -5000, error: refusal('unreachable') };
-  const memory = { size: failed, lease: failed, branchCheckInMs: -1, branchAskedMsAgo: 0, secretReadInMs: -1 };
+  const memory = { size: failed, lease: failed, checkInMs: -1, askedMsAgo: 0, secretReadInMs: -1 };
   for (const specSeen of [true, false]) {
     const plan = decide(
-      aWorld({ ...served, object: leased(hours(72) + minutes(5)), specSeen, branch: unknown(), memory }),
+      aWorld(
+        flat({
+          ...served,
+          object: leased(hours(72) + minutes(5)),
+          specSeen,
+          branch: unknown(),
+          tagged: unknown(),
+          memory,
+        }),
+      ),
       now,
     );
     expect(plan).toMatchObject({ do: 'wait' });

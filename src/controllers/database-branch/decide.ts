@@ -1,194 +1,165 @@
 // What to do next. Pure: one step per pass, then look again.
+import { ConditionType } from '../../api/v1alpha1/conditions.ts';
 import { Reason } from '../../api/v1alpha1/reasons.ts';
-import { lifeLeft, planCredential, renewTime, worryShare } from '../../credentials/plan.ts';
-import { rotateTokenHash, shapeHash, type IssuedSecret } from '../../credentials/secret.ts';
-import type { Branch } from '../../lakebase/model.ts';
-import { decideCreation, sizeChange } from './decide-creation.ts';
+import { lifeLeft, renewTime, worryShare } from '../../credentials/plan.ts';
+import type { IssuedSecret } from '../../credentials/secret.ts';
+import { findCondition } from '../../kit/conditions.ts';
+import { credentialStep, rotationStopped } from './decide-credential.ts';
+import { decideCreation, heal } from './decide-creation.ts';
 import { decideDeletion } from './decide-deletion.ts';
-import { decideEnded } from './ended.ts';
-import { leaseDue } from './lease.ts';
-import { isGone } from './ours.ts';
-import { look, stall, trouble, waitFor, writeRefused, type Plan, type Wait } from './plan.ts';
-import { leaseTarget, type Problem, type Wish } from './wish.ts';
-import type { World } from './world.ts';
+import { decideLeftovers, leftoversDueMs } from './decide-leftovers.ts';
+import { leaseDueMs, park, upkeep } from './decide-upkeep.ts';
+import { decideEnded, expiry, goneInDoubt, lost } from './ended.ts';
+import { endpointMoved, isAway } from './ours.ts';
+import { available, hold, look, trouble, waitFor, writeRefused, type Plan, type Wait } from './plan.ts';
+import type { Problem, Wish } from './wish.ts';
+import { isReset, type BranchView, type World } from './world.ts';
 
 export function decide(world: World, now: Date): Plan {
-  if (world.deleting) return decideDeletion(world);
+  const { wish, wanted } = world;
+  if (world.deleting) return leave(world, now);
   if (!world.claimed) return { do: 'claim' };
   if (world.ended) return decideEnded(world);
   if (world.secret.is === 'notRead') return { do: 'idle', lookInMs: world.memory.secretReadInMs };
-  if (!world.wish) return stall(world.problems[0] ?? unusableClass);
-  return live(world, world.wish, now);
+  if (!wish || !wanted) return hold(world.problems[0] ?? unusableClass);
+  if (world.paused === 'all') return park(world, wish, now);
+  return live(world, wish, wanted, now);
 }
 
-const unusableClass: Problem = { reason: Reason.ClassNotReady, message: 'the class cannot be used yet' };
+/** While something holds up a deletion, pods may still be draining: the Secret that they have is kept fresh, none is made. */
+function leave(world: World, now: Date): Plan {
+  const plan = decideDeletion(world, now);
+  if (plan.do !== 'wait' || plan.transition || !world.wish || !rotates(world)) return plan;
+  const secret = servedSecret(world);
+  return (secret && credentialStep(world, world.wish, secret, now)) ?? plan;
+}
+
+const rotates = ({ claimed, ended, paused }: World): boolean => claimed && !ended && paused !== 'all';
+
+const unusableClass: Problem = {
+  reason: Reason.ClassNotReady,
+  message: 'the class cannot be used yet: kubectl describe bclass says why',
+};
 
 /** The order is that of what cannot wait: an end, a wrong Secret, a token that dies, a lease that runs out, the rest. */
-function live(world: World, wish: Wish, now: Date): Plan {
-  const end = expiry(world, wish, now) ?? lost(world, wish, now) ?? withdrawal(world);
-  if (end) return end;
+function live(world: World, wish: Wish, wanted: BranchView, now: Date): Plan {
+  const doubt = endpointInDoubt(world);
+  if (doubt) return doubt;
   const secret = servedSecret(world);
-  const care = (secret && credentialStep(world, wish, secret, now)) ?? upkeep(world, wish, now);
+  const end = ending(world, wish, secret, now);
+  if (end) return end;
+  const care =
+    (secret && credentialStep(world, wish, secret, now)) ??
+    upkeep(world, wish, now) ??
+    decideLeftovers(world, wish, now);
   if (care) return care;
-  return secret ? settled(world, wish, secret, now) : decideCreation(world, wish, now);
+  if (secret && !isReset(world)) return settled(world, wish, secret, now);
+  return make(world, wish, wanted, secret, now);
 }
 
-/** Two minutes: beyond that our idea of "now" is worth less than a branch. */
-const clockToleranceMs = 2 * 60_000;
-
-function expiry(world: World, wish: Wish, now: Date): Plan | undefined {
-  const { expireTime } = wish.expiration;
-  if (!expireTime || now < expireTime || (!world.recorded && world.problems.length > 0)) return undefined;
-  if (world.branch.seen === 'notAsked') return look('branch');
-  const { clockSkewMs } = world;
-  if (clockSkewMs === undefined)
-    return waitFor(
-      Reason.ClockSkewed,
-      'expired by our clock; waiting to hear the clocks of the API server and the provider before anything is deleted',
-      { lookInMs: 10_000 },
-    );
-  if (Math.abs(clockSkewMs) > clockToleranceMs)
-    return waitFor(
-      Reason.ClockSkewed,
-      `our clock differs by ${Math.round(clockSkewMs / 1000)} s from the API server or the provider: nothing is deleted for age until the node's clock is right`,
-      { lookInMs: 60_000 },
-    );
-  return { do: 'markEnded', reason: 'Expired' };
+/** What another process found to be the endpoint of somebody else is looked at before a token is written for it again. */
+function endpointInDoubt({ secret, served, object }: World): Plan | undefined {
+  if (secret.is !== 'ours' || !served || served.memory.endpoint !== undefined) return undefined;
+  const ready = findCondition(object.status?.conditions ?? [], ConditionType.Ready);
+  if (ready?.reason !== Reason.EndpointMismatch) return undefined;
+  return served.endpoint.seen === 'unknown' ? trouble(served.endpoint.error) : look('endpoint', served);
 }
 
-// Only a branch that was served can be lost; one that was not is asked for again, or found to be remembered as deleted.
-function lost({ recorded, branch, object }: World, wish: Wish, now: Date): Plan | undefined {
-  if (!recorded?.served) return undefined;
-  const gone = branch.seen === 'absent' || (branch.seen === 'present' && isGone(branch.value));
-  if (!gone) return undefined;
-  const { expireTime } = wish.expiration;
-  if (expireTime && now >= expireTime) return { do: 'markEnded', reason: 'Expired' };
-  const leaseTime = object.status?.expiration?.leaseTime;
-  const lapsed = leaseTime !== undefined && now >= new Date(leaseTime);
-  return { do: 'markEnded', reason: lapsed ? 'LeaseLapsed' : 'DeletedExternally' };
+/** Until it is sure that the end has come, the credential is kept fresh. */
+function ending(world: World, wish: Wish, secret: IssuedSecret | undefined, now: Date): Plan | undefined {
+  const end = missed(world) ?? expiry(world, wish, now) ?? lost(world, wish, now) ?? withdrawal(world);
+  const care = end?.do === 'wait' && secret ? credentialStep(world, wish, secret, now) : undefined;
+  return care ?? end;
 }
 
-/** A Secret that may not stay: from a backup, or naming a branch that is not this object's. */
-function withdrawal({ secret, recorded, branch }: World): Plan | undefined {
+/** What was not found once is looked for until that is certain, or found to be wrong. */
+function missed(world: World): Plan | undefined {
+  const { served, secret } = world;
+  if (!served?.memory.gone || served.branch.seen !== 'notAsked') return undefined;
+  return isReset(world) && secret.is !== 'ours' && secret.is !== 'damaged' ? undefined : look('branch', served);
+}
+
+/** In a reset what is served comes first, and goes on being looked after while the next one is made. */
+function make(world: World, wish: Wish, wanted: BranchView, secret: IssuedSecret | undefined, now: Date): Plan {
+  const healing = isReset(world) && !secret ? heal(world, wish, now) : undefined;
+  if (healing && healing.do !== 'wait') return healing;
+  const plan = decideCreation(world, wish, wanted, now);
+  if (plan.do !== 'wait') return plan;
+  const dueMs = secret ? nextDueMs(world, wish, secret, now) : (healing?.lookInMs ?? Infinity);
+  return dueMs < (plan.lookInMs ?? 60_000) ? { ...plan, lookInMs: dueMs } : plan;
+}
+
+/** A Secret that may not stay: from a backup, or naming a branch that is gone or not this object's. */
+function withdrawal(world: World): Plan | undefined {
+  const { secret, served } = world;
   if (secret.is === 'leaving')
     return waitFor(Reason.SecretPending, 'the old Secret is being deleted; a new one is written when it is gone', {
       lookInMs: 2_000,
     });
   if (secret.is === 'restored') return { do: 'deleteSecret', secret, why: 'it comes from a backup of another object' };
   if (secret.is !== 'ours' && secret.is !== 'damaged') return undefined;
-  if (!recorded || branch.seen !== 'present' || branch.value.uid === recorded.uid) return undefined;
+  if (!served || served.uid === undefined) return undefined;
   const identity = secret.is === 'ours' ? secret.secret : secret;
-  return { do: 'deleteSecret', secret: identity, why: `branch ${branch.value.id} is not the one that it names` };
+  const { branch } = served;
+  // A branch that is gone while the object wants another one is no loss; whose Secret it was has to go all the same.
+  if (isAway(served))
+    return goneInDoubt(world) ?? { do: 'deleteSecret', secret: identity, why: `branch ${served.id} is gone` };
+  if (branch.seen !== 'present' || branch.value.uid === served.uid) return undefined;
+  return {
+    do: 'deleteSecret',
+    secret: identity,
+    why: `branch ${served.id} is another one than the Secret was written for`,
+  };
 }
 
-/** The Secret that opens the recorded branch, unless its user, host or endpoint moved: that needs a new proof. */
+/** The Secret that opens the served branch, unless its user, host or endpoint moved: that needs a new proof. */
 function servedSecret(world: World): IssuedSecret | undefined {
-  const { secret, recorded } = world;
-  if (secret.is !== 'ours' || !recorded?.served || bindingMoved(world, secret.secret)) return undefined;
+  const { secret, served } = world;
+  if (secret.is !== 'ours' || !served || bindingMoved(world, served, secret.secret)) return undefined;
   return secret.secret;
 }
 
-function bindingMoved({ username, endpoint }: World, { binding }: IssuedSecret): boolean {
-  if (username !== undefined && username !== binding.username) return true;
-  return (
-    endpoint.seen === 'present' &&
-    (endpoint.value.uid !== binding.endpointUid ||
-      (endpoint.value.host !== undefined && endpoint.value.host !== binding.host))
-  );
-}
-
-/** What a branch on record needs, whether it is served or still in the making. */
-function upkeep(world: World, wish: Wish, now: Date): Plan | undefined {
-  const { branch, recorded } = world;
-  if (!recorded) return undefined;
-  if (branch.seen === 'notAsked') return wantsLook(world, wish, now) ? look('branch') : undefined;
-  if (branch.seen !== 'present' || branch.value.uid !== recorded.uid) return undefined;
-  return leaseStep(world, wish, branch.value, now) ?? (recorded.served ? sizeStep(world, wish) : undefined);
-}
-
-function wantsLook(world: World, wish: Wish, now: Date): boolean {
-  const { memory, specSeen, recorded } = world;
-  if (leaseByStatus(world, wish, now) <= now && waited(memory.lease) && leaseRestMs(world) <= 0) return true;
-  return recorded?.served === true && (memory.mintSaidGone || memory.branchCheckInMs <= 0 || !specSeen);
-}
-
-/** A lease that is due and cannot be extended, of a protected branch say, must not have the branch asked for without end. */
-const leaseRestMs = ({ memory }: World): number => 60_000 - (memory.branchAskedMsAgo ?? Infinity);
-
-const waited = (failure: { readonly nextInMs: number } | undefined): boolean => !failure || failure.nextInMs <= 0;
-
-/** When the lease is next extended, by what the status remembers of it; the branch itself is asked before anything is sent. */
-function leaseByStatus({ uid, object }: World, wish: Wish, now: Date): Date {
-  const leaseTime = object.status?.expiration?.leaseTime;
-  return (
-    leaseDue(
-      uid,
-      leaseTime ? new Date(leaseTime) : undefined,
-      leaseTarget(wish.expiration, wish.leaseMs, now),
-      wish.leaseMs,
-      now,
-    ) ?? new Date(8.64e15)
-  );
-}
-
-// A provider that refuses an expiry (of a protected branch, say) is asked again after a while, and holds up nothing else.
-function leaseStep({ uid, memory }: World, wish: Wish, branch: Branch, now: Date): Plan | undefined {
-  if (branch.isProtected || branch.isDefault || !waited(memory.lease)) return undefined;
-  const target = leaseTarget(wish.expiration, wish.leaseMs, now);
-  const due = leaseDue(uid, branch.expireTime, target, wish.leaseMs, now);
-  return due && now >= due ? { do: 'extendLease', branch, expireTime: target } : undefined;
-}
-
-// Only an edit of the spec is followed here; a size that somebody changed at the provider is not.
-function sizeStep(world: World, wish: Wish): Plan | undefined {
-  const { specSeen, memory, endpoint, problems } = world;
-  if (specSeen || memory.sized || problems.length > 0 || !waited(memory.size)) return undefined;
-  if (endpoint.seen === 'notAsked') return look('endpoint');
-  if (endpoint.seen !== 'present') return undefined;
-  const size = sizeChange(endpoint.value, wish.size);
-  return size ? { do: 'resize', endpoint: endpoint.value, size } : undefined;
-}
-
-function credentialStep(world: World, wish: Wish, secret: IssuedSecret, now: Date): Plan | undefined {
-  const { memory, uid } = world;
-  const shown = { rotateTokenHash: rotateTokenHash(wish.rotateToken), shapeHash: shapeHash(wish.shape) };
-  const plan = planCredential({ ownerUid: uid, secret, ...shown }, now);
-  if (plan.do === 'keep' || !waited(memory.write)) return undefined;
-  if (plan.do === 'render') return templateProblem(world) ? undefined : { do: 'render', secret };
-  if (rotationStopped(world, now) || !waited(memory.mint)) return undefined;
-  return { do: 'issue', why: plan.reason, binding: secret.binding, replaces: secret };
-}
-
-const templateProblem = ({ problems }: World): boolean =>
-  problems.some(({ reason }) => reason === Reason.TemplateInvalid);
-
-/** A namespace that lost its permission keeps its credential fresh for a day, then lets it run out. */
-const rotationGraceMs = 24 * 3_600_000;
-const rotationStopped = ({ notAllowedSince }: World, now: Date): boolean =>
-  notAllowedSince !== undefined && now.getTime() - notAllowedSince.getTime() > rotationGraceMs;
+const bindingMoved = ({ username }: World, view: BranchView, { binding }: IssuedSecret): boolean =>
+  (username !== undefined && username !== binding.username) || endpointMoved(view, binding);
 
 /** Nothing can be done now for a branch that is served: what is wrong, if anything, and when something is due. */
 function settled(world: World, wish: Wish, secret: IssuedSecret, now: Date): Wait {
   const lookInMs = nextDueMs(world, wish, secret, now);
-  const { problems, memory } = world;
+  const { problems, memory, served } = world;
   const [problem] = problems;
-  if (problem) return { ...stall(problem), lookInMs };
-  if (memory.write) return { ...stall(writeRefused(memory.write.message)), lookInMs };
-  if (memory.mint && lifeLeft(secret, now) < worryShare) return { ...trouble(memory.mint.error, 'login'), lookInMs };
+  const mint = served?.memory.mint;
+  if (problem) return { ...hold(problem), lookInMs };
+  if (memory.write) return { ...hold(writeRefused(memory.write.message)), lookInMs };
+  if (mint && lifeLeft(secret, now) < worryShare) return { ...trouble(mint.error, 'login'), lookInMs };
   if (now >= secret.expireTime) return waitFor(Reason.SecretPending, 'a new token is being written', { lookInMs });
-  return waitFor(Reason.Available, 'the branch is served and its credential is fresh', { lookInMs });
+  return available({ lookInMs });
 }
 
+const lookForTurnMs = 60_000;
+
 function nextDueMs(world: World, wish: Wish, secret: IssuedSecret, now: Date): number {
-  const { memory, uid } = world;
+  const { memory, uid, served } = world;
   const until = (instant: Date | undefined): number =>
     instant ? Math.max(0, instant.getTime() - now.getTime()) : Infinity;
-  const held = [memory.mint, memory.write].map((failure) => failure?.nextInMs ?? 0);
-  const renewMs = rotationStopped(world, now) ? Infinity : Math.max(until(renewTime(secret, uid)), ...held);
-  const leaseMs = Math.max(until(leaseByStatus(world, wish, now)), memory.lease?.nextInMs ?? 0, leaseRestMs(world));
-  const sizeMs = world.specSeen || !memory.size ? Infinity : memory.size.nextInMs;
-  const checkMs = memory.branchCheckInMs;
-  const next = Math.min(renewMs, leaseMs, sizeMs, until(wish.expiration.expireTime), memory.secretReadInMs, checkMs);
+  const held = [served?.memory.mint, memory.write].map((failure) => failure?.nextInMs ?? 0);
+  const heldMs = Math.max(0, ...held);
+  // Whoever waits for others is woken when it is its turn.
+  const turnMs = world.turn === 'waiting' && heldMs === 0 ? lookForTurnMs : heldMs;
+  const renewMs = rotationStopped(world, now) ? Infinity : Math.max(until(renewTime(secret, uid)), turnMs);
+  const size = served?.memory.size;
+  const next = Math.min(
+    renewMs,
+    leaseDueMs(world, wish, now),
+    world.specSeen || !size ? Infinity : size.nextInMs,
+    until(wish.expiration.expireTime),
+    nextWarningMs(wish, now),
+    memory.secretReadInMs,
+    memory.checkInMs,
+    leftoversDueMs(world, now),
+  );
   // What was due was decided on above. Should something be due all the same, it waits: a pass must never chase the next.
   return next > 0 ? next : 1000;
 }
+
+const nextWarningMs = ({ warnings }: Wish, now: Date): number =>
+  Math.min(Infinity, ...warnings.map((instant) => instant.getTime() - now.getTime()).filter((ms) => ms > 0));

@@ -1,38 +1,120 @@
-// An object whose branch has ended: what is taken away, and what is said. Pure.
+// When a branch has ended, what is then taken away, and what is said. Pure.
 import { Reason } from '../../api/v1alpha1/reasons.ts';
-import type { Branch } from '../../lakebase/model.ts';
-import { deleteAgainMs } from './decide-deletion.ts';
-import { isGone, mayBeDeleted } from './ours.ts';
-import { look, stall, trouble, type EndReason, type Plan, type Wait } from './plan.ts';
-import type { World } from './world.ts';
+import { isAway, isGone, isStranger, mayBeDeleted } from './ours.ts';
+import { deleteAgainMs } from './pacing.ts';
+import { look, lookAround, stall, trouble, waitFor, type EndReason, type Plan, type Wait } from './plan.ts';
+import type { Problem, Wish } from './wish.ts';
+import { isReset, type BranchView, type World } from './world.ts';
 
-/** An ended object keeps nothing: first the Secret goes, so that pods fail to start, then the branch. */
+/** Two minutes: beyond that our idea of "now" is worth less than a branch. */
+const clockToleranceMs = 2 * 60_000;
+
+export function expiry(world: World, wish: Wish, now: Date): Plan | undefined {
+  const { expireTime } = wish.expiration;
+  const view = world.served ?? world.wanted;
+  if (!expireTime || now < expireTime || !view || (view.uid === undefined && world.problems.length > 0))
+    return undefined;
+  if (view.branch.seen === 'notAsked') return look('branch', view);
+  // What the provider has removed already needs no clock to be given up.
+  if (view === world.served && isAway(view) && !isReset(world)) return undefined;
+  return clockDoubt(world) ?? { do: 'markEnded', reason: 'Expired' };
+}
+
+/** Why our idea of "now" may not end anything. */
+function clockDoubt({ clockSkewMs }: World): Wait | undefined {
+  if (clockSkewMs === undefined)
+    return waitFor(
+      Reason.ClockSkewed,
+      "expired by the clock of the operator's node; nothing is deleted before the clocks of the API server and the provider were heard too",
+      { lookInMs: 10_000 },
+    );
+  if (Math.abs(clockSkewMs) <= clockToleranceMs) return undefined;
+  return waitFor(
+    Reason.ClockSkewed,
+    "the clock of the operator's node differs by more than two minutes from that of the API server or of the provider: nothing is deleted for age until it is right. Correct the time (NTP) of that node",
+    { lookInMs: 60_000 },
+  );
+}
+
+/**
+ * Only a branch that was served can be lost, and only one that is still asked for: a reset makes another anyway. One
+ * that was never served is asked for again, or found to be remembered as deleted.
+ */
+export function lost(world: World, wish: Wish, now: Date): Plan | undefined {
+  const { served, object } = world;
+  if (!served || isReset(world) || !isAway(served)) return undefined;
+  const doubt = goneInDoubt(world);
+  if (doubt) return doubt;
+  const { expireTime } = wish.expiration;
+  if (expireTime && now >= expireTime) return { do: 'markEnded', reason: 'Expired' };
+  const leaseTime = object.status?.expiration?.leaseTime;
+  const lapsed = leaseTime !== undefined && now >= new Date(leaseTime);
+  return { do: 'markEnded', reason: lapsed ? 'LeaseLapsed' : 'DeletedExternally' };
+}
+
+/**
+ * One answer is not enough to take a Secret or an object's branch away: a LIST of now has to agree with it, and to show
+ * that the project can be seen at all.
+ */
+export function goneInDoubt({ served, family, wish }: World): Plan | undefined {
+  if (served?.branch.seen !== 'absent') return undefined;
+  switch (family.seen) {
+    case 'notAsked':
+      return lookAround('freshFamily');
+    case 'unknown':
+      return trouble(family.error);
+    case 'absent':
+      return { ...stall(projectGone(wish)), lookInMs: 60_000 };
+    case 'present':
+      return undefined;
+  }
+}
+
+const projectGone = (wish: Wish | undefined): Problem => ({
+  reason: Reason.ProjectNotFound,
+  message: `project ${wish?.project ?? ''} does not exist any more, or the service principal of spec.provider.auth of the class may not see it; nothing is concluded about the branch. Give it CAN_MANAGE on the project, or delete this object`,
+});
+
+/** An id that was once deleted is never used again: what it held is gone, and nobody may take the new for the old. */
+export function usedUp({ object, served }: World, view: BranchView): Plan {
+  const token = object.spec.reset?.token ?? '';
+  if (served === undefined && token === '') return { do: 'markEnded', reason: 'DeletedExternally' };
+  return stall({
+    reason: Reason.ResetTokenReused,
+    message: `the branch for reset.token ${JSON.stringify(token)} (${view.id}) was made and deleted before, and its name is not used again: set a reset.token that was never used`,
+  });
+}
+
+/** An ended object keeps nothing: first the Secret goes, so that pods fail to start, then every branch. */
 export function decideEnded(world: World): Plan {
-  const { secret, ended, tagged } = world;
+  const { secret, ended, family } = world;
   if (!ended) throw new Error('the object has not ended');
   const why = 'its branch has ended';
   if (secret.is === 'ours') return { do: 'deleteSecret', secret: secret.secret, why };
   if (secret.is === 'damaged' || secret.is === 'restored') return { do: 'deleteSecret', secret, why };
-  if (tagged.seen === 'notAsked' && world.wish) return look('tagged');
-  if (tagged.seen === 'unknown') return { ...endedWait(ended), lookInMs: trouble(tagged.error).lookInMs ?? 30_000 };
-  const left = tagged.seen === 'present' ? tagged.value.filter((branch) => !isGone(branch)) : [];
-  return remains(world, ended, left);
+  if (family.seen === 'notAsked' && world.wish) return lookAround('freshFamily');
+  if (family.seen === 'unknown') return { ...endedWait(ended), lookInMs: trouble(family.error).lookInMs ?? 30_000 };
+  const left = family.seen === 'present' ? family.value.branches : [];
+  return remains(
+    ended,
+    left.filter(({ branch }) => branch.seen === 'present' && !isGone(branch.value) && !isStranger(world, branch.value)),
+  );
 }
 
-function remains({ memory }: World, ended: Ended, left: readonly Branch[]): Plan {
-  const [next] = left.filter(mayBeDeleted);
-  const [stuck] = left;
-  if (next) {
-    if (memory.deletedMsAgo !== undefined && memory.deletedMsAgo < deleteAgainMs)
-      return { ...endedWait(ended), transition: 'delete' };
-    return { do: 'deleteBranch', branch: next, project: next.project };
+function remains(ended: Ended, left: readonly BranchView[]): Plan {
+  for (const { branch, memory } of left) {
+    if (branch.seen !== 'present' || !mayBeDeleted(branch.value)) continue;
+    if (memory.deletedMsAgo === undefined || memory.deletedMsAgo >= deleteAgainMs)
+      return { do: 'deleteBranch', branch: branch.value, why: 'its object has ended' };
   }
-  // Nothing is left, and nothing but an edit of the object will change that.
-  if (!stuck) return { ...endedWait(ended), lookInMs: Infinity };
+  const stuck = left.find(({ branch }) => branch.seen === 'present' && !mayBeDeleted(branch.value));
   const wait = endedWait(ended);
+  if (left.length > 0 && !stuck) return { ...wait, transition: 'delete' };
+  // Nothing is left, and nothing but an edit of the object will change that.
+  if (!stuck) return { ...wait, lookInMs: Infinity };
   return {
     ...wait,
-    message: `${wait.message}. Branch ${stuck.id} is still there, because it is protected or the default`,
+    message: `${wait.message}. Branch ${stuck.id} is still there, because it is protected or the default: change that at the provider, and it is deleted`,
   };
 }
 
@@ -55,10 +137,10 @@ export function endedWait({ reason, time }: Ended): Wait {
 }
 
 function endedMessage(reason: EndReason, time: string): string {
-  const again = 'Delete this object and create it again for a new branch';
+  const again = 'Set a new spec.reset.token for a new branch';
   switch (reason) {
     case 'Expired':
-      return `the object expired; its Secret and its branch were given up at ${time}. ${again}, with a later spec.expiration`;
+      return `the object expired; its Secret and its branch are deleted since ${time}. For a new branch set a later spec.expiration and, in the same edit, a new spec.reset.token`;
     case 'LeaseLapsed':
       return `nobody extended the lease, and the provider removed the branch; seen at ${time}. ${again}`;
     case 'DeletedExternally':

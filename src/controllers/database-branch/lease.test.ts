@@ -26,6 +26,6 @@ test.each<[string, Date | undefined, Date, boolean]>([
   ['a lease at its final value is never due', later(5 * hourMs), later(5 * hourMs), false],
   ['an extended life is followed', later(5 * hourMs), later(90 * hourMs), true],
 ])('%s', (_sentence, current, target, expected) => {
-  const due = leaseDue('uid', current, target, 96 * hourMs, now);
+  const due = leaseDue('uid', current, { at: target }, 96 * hourMs, now);
   expect(due !== undefined && due <= now).toBe(expected);
 });

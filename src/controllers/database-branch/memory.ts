@@ -6,7 +6,7 @@ import type { LakebaseError } from '../../lakebase/errors.ts';
 import type { DatabaseBranch } from '../../api/v1alpha1/database-branch.ts';
 import type { SecretSeen } from '../../credentials/secret.ts';
 import { Pace } from './pacing.ts';
-import type { FailureView, LoginView, MemoryView } from './world.ts';
+import type { BranchMemoryView, EndpointSeen, FailureView, LoginView, MemoryView } from './world.ts';
 
 export type SecretMemory = { readonly is: 'none' } | SecretSeen;
 
@@ -20,12 +20,32 @@ interface Failure {
 /** Instants are monotonic milliseconds of the clock. */
 export interface Remembered {
   secret?: { value: SecretMemory; readAt: number };
-  branchAskedAt?: number;
+  /** The API server's refusal of the last Secret write. */
+  write?: { attempts: number; nextAt: number; message: string };
+  /** When the branches of the object were last looked at together. */
+  checkedAt?: number;
+  deletionFailures?: number;
+  transition?: { kind: string; since: number };
+  /** The newest version that one of our own writes returned, and the versions it replaced. */
+  written?: { object: DatabaseBranch; replaced: Set<string> };
+  /** By branch id. */
+  branches: Map<string, RememberedBranch>;
+}
+
+export interface RememberedBranch {
+  askedAt?: number;
+  /** When the last GET that showed the branch was sent. */
+  shownAt?: number;
   firstPostAt?: number;
   postedAt?: number;
   refusal?: LakebaseError;
+  /** It was asked for and not refused, and no status tells of it yet: it has its slot. */
+  started?: boolean;
+  /** The shortest expiry, in ms ahead, that the provider has refused. */
+  refusedAheadMs?: number;
   deletedAt?: number;
-  transition?: { kind: string; since: number };
+  gone?: boolean;
+  vacant?: boolean;
   held?: { branchUid: string; credential: Credential; loggedIn: boolean };
   login?: { attempts: number; firstAt: number; nextAt: number; message: string; kind: LoginView['kind'] };
   mint?: Failure;
@@ -35,19 +55,24 @@ export interface Remembered {
   role?: Failure;
   lease?: Failure;
   size?: Failure;
-  /** The API server's refusal of the last Secret write. */
-  write?: { attempts: number; nextAt: number; message: string };
   rolePostedAt?: number;
   /** `<branch uid>/<role>` */
   roleSeen?: string;
-  sized?: string;
-  /** The newest version that one of our own writes returned, and the versions it replaced. */
-  written?: { object: DatabaseBranch; replaced: Set<string> };
+  /** Generation of the spec whose size the branch has. */
+  sized?: number;
+  endpointCheckDue?: boolean;
+  roleCheckDue?: boolean;
+  /** When the role of the served branch was last to be checked. */
+  roleCheckedAt?: number;
+  endpoint?: EndpointSeen;
 }
 
 /** A minute between reads of a Secret, longer when there are so many that 20 reads a second would not do. */
 const secretIntervalMs = (objects: number): number => Math.max(60_000, (objects / 20) * 1000);
-const branchIntervalMs = 10 * 60_000;
+/** A branch that a POST made is shown within this time. */
+const appearsWithinMs = 2 * 60_000;
+const checkIntervalMs = 10 * 60_000;
+const keptBranches = 8;
 /** A held token that is not written within this time is dropped and minted again. */
 const heldMs = 5 * 60_000;
 
@@ -55,6 +80,8 @@ export class Memory {
   readonly #clock: Clock;
   readonly #objects = new Map<string, Remembered>();
   readonly pace = new Pace();
+  /** By class name: how far ahead, in ms, the provider lets a branch expire, where it was seen to refuse more. */
+  readonly ceilings = new Map<string, number>();
   /** When this process began to lead. */
   readonly #leadingSince: number;
 
@@ -65,8 +92,38 @@ export class Memory {
 
   of(uid: string): Remembered {
     let remembered = this.#objects.get(uid);
-    if (!remembered) this.#objects.set(uid, (remembered = {}));
+    if (!remembered) this.#objects.set(uid, (remembered = { branches: new Map() }));
     return remembered;
+  }
+
+  /** An object has few branches in its life; those that are gone are remembered no longer than it takes to make new ones. */
+  branch(uid: string, id: string): RememberedBranch {
+    const { branches } = this.of(uid);
+    let remembered = branches.get(id);
+    if (!remembered) {
+      branches.set(id, (remembered = {}));
+      const [oldest] = branches.keys();
+      if (branches.size > keptBranches && oldest !== undefined) branches.delete(oldest);
+    }
+    return remembered;
+  }
+
+  /** A branch of the object has its slot, though no status tells of it yet. */
+  hasPosted(uid: string): boolean {
+    return this.#unnoted(uid).length > 0;
+  }
+
+  #unnoted(uid: string): string[] {
+    const branches = this.#objects.get(uid)?.branches ?? [];
+    return [...branches].flatMap(([id, { started }]) => (started ? [id] : []));
+  }
+
+  /** All branches of the object that the provider shows: one that was asked for long enough ago is not coming any more. */
+  sawAll(uid: string, ids: ReadonlySet<string>): void {
+    for (const [id, remembered] of this.of(uid).branches) {
+      const waitedMs = this.now() - (remembered.postedAt ?? -Infinity);
+      if (!ids.has(id) && waitedMs > appearsWithinMs) delete remembered.started;
+    }
   }
 
   forget(uid: string): void {
@@ -86,6 +143,9 @@ export class Memory {
   wrote(before: DatabaseBranch, after: DatabaseBranch): DatabaseBranch {
     if (before.metadata.resourceVersion === after.metadata.resourceVersion) return after;
     const memory = this.of(after.metadata.uid ?? '');
+    // From now on the status says so.
+    const { candidate, branch, superseded = [] } = after.status ?? {};
+    for (const shown of [candidate, branch, ...superseded]) if (shown) delete memory.branches.get(shown.id)?.started;
     const replaced = memory.written?.replaced ?? new Set();
     replaced.add(before.metadata.resourceVersion ?? '');
     memory.written = { object: after, replaced };
@@ -103,28 +163,47 @@ export class Memory {
     return last + interval - this.now();
   }
 
-  view({
-    uid,
-    branchUid,
-    generation,
-    username,
-  }: {
-    uid: string;
-    branchUid: string | undefined;
-    generation: number;
-    username: string | undefined;
-  }): MemoryView {
-    const memory = this.of(uid);
+  view({ metadata, spec }: DatabaseBranch): MemoryView {
+    const memory = this.of(metadata.uid ?? '');
+    const now = this.now();
+    return {
+      leadingMs: now - this.#leadingSince,
+      postedMsAgo: lastOf(
+        [...memory.branches.values()].map(({ postedAt }) => postedAt),
+        now,
+      ),
+      write: memory.write && { message: memory.write.message, nextInMs: memory.write.nextAt - now },
+      secretReadInMs: this.secretReadInMs(metadata.uid ?? ''),
+      checkInMs: this.#checkInMs(spec.className, memory),
+      checkedMsAgo: now - (memory.checkedAt ?? -Infinity),
+      unnoted: this.#unnoted(metadata.uid ?? ''),
+      deletionFailures: memory.deletionFailures ?? 0,
+      ceilingMs: this.ceilings.get(spec.className),
+    };
+  }
+
+  /** All objects of a class are checked at the same instants, so that one LIST of the project does for all of them. */
+  #checkInMs(className: string, { checkedAt }: Remembered): number {
+    const now = this.now();
+    const offset = this.#leadingSince + checkIntervalMs * spread(className);
+    const last = offset + Math.floor((now - offset) / checkIntervalMs) * checkIntervalMs;
+    return (checkedAt ?? this.#leadingSince) < last ? 0 : last + checkIntervalMs - now;
+  }
+
+  viewBranch(
+    { metadata }: DatabaseBranch,
+    { id, uid, username }: { id: string; uid: string | undefined; username: string | undefined },
+  ): BranchMemoryView {
+    const memory = this.branch(metadata.uid ?? '', id);
     const now = this.now();
     if (memory.held && now - heldMs > this.#heldAt(memory)) delete memory.held;
     const ago = (at: number | undefined): number | undefined => (at === undefined ? undefined : now - at);
-    const asked = memory.branchAskedAt ?? this.#leadingSince - branchIntervalMs * (1 - spread(uid));
     return {
       postedMsAgo: ago(memory.postedAt),
       startingMs: ago(memory.firstPostAt),
-      leadingMs: now - this.#leadingSince,
       refusal: memory.refusal,
-      loggedIn: memory.held?.loggedIn === true && memory.held.branchUid === branchUid,
+      refusedAheadMs: memory.refusedAheadMs,
+      loggedIn: memory.held?.loggedIn === true && memory.held.branchUid === uid,
       login: memory.login && {
         attempts: memory.login.attempts,
         sinceMs: now - memory.login.firstAt,
@@ -137,15 +216,17 @@ export class Memory {
       role: this.#failure(memory.role),
       lease: this.#failure(memory.lease),
       size: this.#failure(memory.size),
-      write: memory.write && { message: memory.write.message, nextInMs: memory.write.nextAt - now },
       deletedMsAgo: ago(memory.deletedAt),
-      sized: memory.sized === `${branchUid ?? ''}/${generation}`,
+      sized: memory.sized === (metadata.generation ?? 0),
+      endpointCheckDue: memory.endpointCheckDue === true,
+      roleCheckDue: memory.roleCheckDue === true,
+      endpoint: memory.endpoint,
       operationRuns: memory.operation !== undefined,
       rolePostedMsAgo: ago(memory.rolePostedAt),
-      roleSeen: memory.roleSeen === `${branchUid ?? ''}/${username ?? ''}`,
-      secretReadInMs: this.secretReadInMs(uid),
-      branchAskedMsAgo: ago(memory.branchAskedAt),
-      branchCheckInMs: asked + branchIntervalMs - now,
+      roleSeen: memory.roleSeen === `${uid ?? ''}/${username ?? ''}`,
+      askedMsAgo: ago(memory.askedAt),
+      gone: memory.gone === true,
+      vacant: memory.vacant === true,
     };
   }
 
@@ -169,6 +250,12 @@ export class Memory {
     delete memory.transition;
   }
 
+  /** The provider could not be asked about an object that is being deleted. */
+  deletionFailed(uid: string): void {
+    const memory = this.of(uid);
+    memory.deletionFailures = (memory.deletionFailures ?? 0) + 1;
+  }
+
   /** As `failed`, for a Secret that the API server does not take. */
   writeFailed(uid: string, message: string): void {
     const memory = this.of(uid);
@@ -186,7 +273,7 @@ export class Memory {
     return this.now() - (memory.transition?.since ?? this.now());
   }
 
-  #heldAt({ held }: Remembered): number {
+  #heldAt({ held }: RememberedBranch): number {
     return held ? this.now() - (this.#clock.now().getTime() - held.credential.issueTime.getTime()) : 0;
   }
 
@@ -209,3 +296,9 @@ export const spread = (text: string): number =>
 /** 1 s to 60 s, doubling; jittered by a hash. */
 const backoffMs = (uid: string, attempts: number): number =>
   Math.min(60_000, 1000 * 2 ** (attempts - 1)) * (0.75 + 0.25 * spread(`${uid}/${attempts}`));
+
+/** Milliseconds since the latest of the instants. */
+function lastOf(instants: readonly (number | undefined)[], now: number): number | undefined {
+  const known = instants.filter((instant) => instant !== undefined);
+  return known.length === 0 ? undefined : now - Math.max(...known);
+}

@@ -10,41 +10,56 @@ import type { Cache } from '../../kit/cache.ts';
 import { findCondition } from '../../kit/conditions.ts';
 import type { Clock } from '../../kit/clock.ts';
 import { isNotFound, type Kube } from '../../kit/kube.ts';
-import { endedMark, sameBranch } from '../../lakebase/ids.ts';
+import { branchTag, endedMark, parseBranchId, sameBranch } from '../../lakebase/ids.ts';
 import type { Namespaces } from '../namespaces.ts';
+import type { Projects } from '../projects.ts';
 import type { Provider, Providers } from '../providers.ts';
 import type { Memory, SecretMemory } from './memory.ts';
 import { secretNameOf, wishOf, type Problem } from './wish.ts';
-import { notAsked, type MemoryView, type World } from './world.ts';
+import { referredBy } from './refer.ts';
+import type { Slots } from './slots.ts';
+import type { Turns } from './turns.ts';
+import { notAsked, type BranchView, type World } from './world.ts';
 
 export interface ObserveDeps {
   readonly kube: Kube;
   readonly classes: Cache<BranchClass>;
   readonly objects: Cache<DatabaseBranch>;
   readonly providers: Providers;
+  readonly projects: Projects;
+  readonly slots: Slots;
+  readonly turns: Turns;
   readonly namespaces: Namespaces;
   readonly memory: Memory;
   readonly clock: Clock;
-  readonly clusterID: string;
+  /** The present one, then those that it replaced. */
+  readonly clusterIDs: readonly string[];
+  /** How long a deletion waits for a provider that cannot be reached, in ms. */
+  readonly maxWaitMs: number;
 }
 
 /** A World together with the clients that further looks and the act need. */
 export interface Sighting {
+  /** Monotonic ms at which the pass began. */
+  readonly since: number;
   readonly world: World;
   readonly provider: Provider | undefined;
 }
 
 /** Throws KubeError or KubeUnreachable: without the API server nothing is decided. */
 export async function observe(deps: ObserveDeps, object: DatabaseBranch, signal: AbortSignal): Promise<Sighting> {
+  const since = deps.clock.monotonicMs();
   const found = await findClass(deps, object);
   const secret = await secretSeen(deps, object, signal);
   const { terminating } = await deps.namespaces.read(object.metadata.namespace ?? '');
   const now = deps.clock.now();
-  const { wish, problems } = wished(deps, object, found, { now, hasSecret: secret.is === 'ours' });
-  const recorded = recordOf(object, secret);
+  const record = recordOf(object, secret);
+  const { wish, problems } = wished(deps, object, found, { now, hasSecret: secret.is === 'ours', record });
   const username = found.provider?.username;
+  const facts = objectFacts(object, wish?.resetToken ?? object.spec.reset?.token ?? '');
+  noteFailure(deps.memory, facts, found.provider);
   const world: World = {
-    ...objectFacts(object),
+    ...facts,
     bclass: found.bclass,
     wish,
     problems: [...found.problems, ...problems],
@@ -52,40 +67,42 @@ export async function observe(deps: ObserveDeps, object: DatabaseBranch, signal:
     notAllowedSince: notAllowedSince(object, found.problems, now),
     secret,
     secretNameTakenBy: takenBy(deps.objects, object),
-    recorded,
+    ...viewsOf(deps.memory, object, { record, wish, username }),
     username,
-    memory: memoryView(deps.memory, object, recorded?.uid, username),
+    maxWaitMs: deps.maxWaitMs,
+    memory: deps.memory.view(object),
     ...nothingAsked,
   };
-  return { world, provider: found.provider };
+  return { since, world, provider: found.provider };
+}
+
+/** Without its class or the class's credentials a deletion cannot reach the provider either. */
+function noteFailure(memory: Memory, { uid, deleting }: { uid: string; deleting: boolean }, provider?: Provider): void {
+  if (deleting && !provider) memory.deletionFailed(uid);
 }
 
 function wished(
-  { clusterID }: ObserveDeps,
+  deps: ObserveDeps,
   object: DatabaseBranch,
   { bclass, provider }: ClassFound,
-  context: { now: Date; hasSecret: boolean },
+  { now, hasSecret, record }: { now: Date; hasSecret: boolean; record: Identity | undefined },
 ): { wish: World['wish']; problems: readonly Problem[] } {
   if (!bclass || !provider) return { wish: undefined, problems: [] };
-  const { wish, problems } = wishOf(object, bclass, { ...context, clusterID, ca: provider.ca });
-  const renamed = otherIdentity(object, wish.branchId);
-  return renamed ? { wish: undefined, problems: [renamed] } : { wish, problems };
+  const clusterID = clusterIDOf(deps.clusterIDs, object, record?.id ?? object.status?.candidate?.id);
+  if (clusterID === undefined) return { wish: undefined, problems: [otherIdentity(record?.id ?? '')] };
+  const referred = referredBy(deps.objects, object);
+  return wishOf(object, bclass, { now, hasSecret, clusterID, ca: provider.ca, referred });
 }
 
 const nothingAsked = {
-  branch: notAsked,
-  tagged: notAsked,
+  family: notAsked,
   rememberedAsDeleted: notAsked,
-  unarchived: notAsked,
-  operationDone: notAsked,
-  endpoint: notAsked,
-  role: notAsked,
-  roleOnSource: notAsked,
-  sourceEndpoints: notAsked,
+  place: notAsked,
+  turn: 'notAsked',
   clockSkewMs: undefined,
 } as const;
 
-function objectFacts(object: DatabaseBranch) {
+function objectFacts(object: DatabaseBranch, resetToken: string) {
   const { metadata, status } = object;
   const { uid = '', annotations = {}, finalizers = [] } = metadata;
   return {
@@ -93,37 +110,80 @@ function objectFacts(object: DatabaseBranch) {
     uid,
     deleting: metadata.deletionTimestamp !== undefined,
     claimed: finalizers.includes(databaseBranchFinalizer),
-    ended: endedOf(annotations[annotationKey.ended]),
+    ended: endedOf(annotations[annotationKey.ended], resetToken),
+    paused: pausedBy(annotations[annotationKey.paused]),
     releaseAsked: annotations[annotationKey.release] === uid,
     specSeen: status?.observedGeneration === metadata.generation,
   };
 }
 
-/** Under another clusterID the ids of this object are others, and nothing may be concluded from their absence. */
-function otherIdentity({ status }: DatabaseBranch, wanted: string): Problem | undefined {
-  const recorded = status?.branch?.id ?? status?.candidate?.id;
-  if (recorded === undefined || sameBranch(recorded, wanted)) return undefined;
-  return {
-    reason: Reason.ClusterIDChanged,
-    message: `the branch on record is ${recorded}, but with the operator's present cluster id it would be ${wanted}: set LAKEBRANCH_CLUSTER_ID to what it was`,
-  };
+function pausedBy(annotation: string | undefined): World['paused'] {
+  if (annotation === 'all') return 'all';
+  return annotation === 'true' ? 'changes' : 'no';
 }
 
-/** The Secret outlives a lost status, so it is asked first. */
-function recordOf({ status }: DatabaseBranch, secret: World['secret']): World['recorded'] {
-  if (secret.is === 'ours') return { uid: secret.secret.binding.branchUid, served: true };
-  if (status?.branch) return { uid: status.branch.uid, served: true };
-  return status?.candidate && { uid: status.candidate.uid, served: false };
-}
-
-export function memoryView(
-  memory: Memory,
+/** The cluster id under which the object's branch was made: the present one, unless an earlier one is on record. */
+function clusterIDOf(
+  clusterIDs: readonly string[],
   { metadata }: DatabaseBranch,
-  branchUid: string | undefined,
-  username: string | undefined,
-): MemoryView {
-  return memory.view({ uid: metadata.uid ?? '', branchUid, generation: metadata.generation ?? 0, username });
+  recorded: string | undefined,
+): string | undefined {
+  const tag = recorded === undefined ? undefined : parseBranchId(recorded)?.tag;
+  return tag === undefined ? clusterIDs[0] : clusterIDs.find((id) => branchTag(id, metadata.uid ?? '') === tag);
 }
+
+/** Under another cluster id the ids of this object are others, and nothing may be concluded from their absence. */
+const otherIdentity = (recorded: string): Problem => ({
+  reason: Reason.ClusterIDChanged,
+  message: `the branch on record is ${recorded}, which neither the present cluster id of the operator nor an earlier one leads to: set LAKEBRANCH_CLUSTER_ID to what it was, or add that to LAKEBRANCH_PREVIOUS_CLUSTER_IDS`,
+});
+
+interface Identity {
+  readonly id: string;
+  readonly uid: string;
+}
+
+/** What is served: the Secret outlives a lost status, so it is asked first. */
+function recordOf({ status }: DatabaseBranch, secret: World['secret']): Identity | undefined {
+  if (secret.is !== 'ours') return status?.branch;
+  return { id: secret.secret.binding.branchId, uid: secret.secret.binding.branchUid };
+}
+
+interface OnRecord {
+  readonly record: Identity | undefined;
+  readonly wish: World['wish'];
+  readonly username: string | undefined;
+}
+
+function viewsOf(memory: Memory, object: DatabaseBranch, seen: OnRecord): Pick<World, 'served' | 'wanted'> {
+  const { record, wish, username } = seen;
+  const view = (id: string, uid: string | undefined): BranchView => freshView(memory, object, { id, uid, username });
+  const served = record && view(record.id, record.uid);
+  if (!wish) return { served, wanted: undefined };
+  if (served && sameBranch(served.id, wish.branchId)) return { served, wanted: served };
+  const { candidate, superseded = [] } = object.status ?? {};
+  const known = [...(candidate ? [candidate] : []), ...superseded].find(({ id }) => sameBranch(id, wish.branchId));
+  return { served, wanted: view(known?.id ?? wish.branchId, known?.uid) };
+}
+
+/** Of a branch that nothing was asked about yet in this pass. */
+export function freshView(
+  memory: Memory,
+  object: DatabaseBranch,
+  branch: { id: string; uid: string | undefined; username: string | undefined },
+): BranchView {
+  const { id, uid } = branch;
+  return { id, uid, ...nothingAskedOfBranch, memory: memory.viewBranch(object, branch) };
+}
+
+const nothingAskedOfBranch = {
+  branch: notAsked,
+  endpoint: notAsked,
+  role: notAsked,
+  operationDone: notAsked,
+  sourceEndpoints: notAsked,
+  roleOnSource: notAsked,
+} as const;
 
 interface ClassFound {
   readonly bclass?: BranchClass;
@@ -193,9 +253,9 @@ function notAllowedSince({ status }: DatabaseBranch, problems: readonly Problem[
 }
 
 /** `<t>/<reason>/<time>`: ended if `t` is that of the present reset token. */
-function endedOf(annotation: string | undefined): World['ended'] {
+export function endedOf(annotation: string | undefined, resetToken: string): World['ended'] {
   const [mark, reason, ...time] = (annotation ?? '').split('/');
-  return reason && mark === endedMark('') ? { reason, time: time.join('/') } : undefined;
+  return reason && mark === endedMark(resetToken) ? { reason, time: time.join('/') } : undefined;
 }
 
 async function secretSeen(deps: ObserveDeps, object: DatabaseBranch, signal: AbortSignal): Promise<World['secret']> {

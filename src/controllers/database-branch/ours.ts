@@ -1,10 +1,15 @@
 // Is the branch under our id really the one this object asked for? Pure.
+import type { Binding } from '../../credentials/proof.ts';
+import { parseBranchId } from '../../lakebase/ids.ts';
 import type { Branch, Role } from '../../lakebase/model.ts';
+import type { BranchView, World } from './world.ts';
 
 export interface Claim {
-  /** Recorded uid; undefined when the object has never seen one. */
+  /** Recorded uid; undefined when the branch was never served. */
   readonly recordedUid: string | undefined;
+  /** The id of the source that was asked for, and whether another will do as well; asked only before the branch is served. */
   readonly source: string;
+  readonly mayComeFrom: ((source: string | undefined) => boolean) | undefined;
   readonly objectCreated: Date;
   /** Provider's clock minus ours, already taken out of the branch's instants; what may remain of it, in ms. */
   readonly skewMs: number;
@@ -14,12 +19,16 @@ export interface Claim {
 const createMarginMs = 10 * 60_000;
 
 /** Undefined when the branch may be served; else the sentence that says why it is not ours. */
-export function notOurs(branch: Branch, { recordedUid, source, objectCreated, skewMs }: Claim): string | undefined {
+export function notOurs(
+  branch: Branch,
+  { recordedUid, source, mayComeFrom, objectCreated, skewMs }: Claim,
+): string | undefined {
   if (recordedUid !== undefined && branch.uid !== recordedUid)
     return `branch ${branch.id} has uid ${branch.uid}, but this object made ${recordedUid}`;
   if (branch.isDefault || branch.isProtected)
     return `branch ${branch.id} is ${branch.isDefault ? 'the default branch' : 'protected'}`;
-  if (branch.sourceBranch !== source)
+  if (!mayComeFrom) return undefined;
+  if (!mayComeFrom(branch.sourceBranch))
     return `branch ${branch.id} was made from ${branch.sourceBranch ?? 'nothing (a root branch)'}, not from ${source}`;
   const earliest = objectCreated.getTime() - createMarginMs - Math.abs(skewMs);
   if (branch.createTime && branch.createTime.getTime() < earliest)
@@ -31,6 +40,16 @@ export function notOurs(branch: Branch, { recordedUid, source, objectCreated, sk
 export const mayBeDeleted = (branch: Branch): boolean =>
   !branch.isDefault && !branch.isProtected && branch.sourceBranch !== undefined;
 
+/**
+ * A branch under the id of one that was served, with another uid: somebody made it in the place of ours. It is never
+ * touched, although it carries our tag. Nor is one without the tag, which only a status that somebody edited can name.
+ */
+export function isStranger({ served, wish, object: { status } }: World, { id, uid }: Branch): boolean {
+  if (wish && parseBranchId(id)?.tag !== parseBranchId(wish.branchId)?.tag) return true;
+  const known = [served, status?.branch, ...(status?.superseded ?? [])];
+  return known.some((one) => one?.id === id && one.uid !== undefined && one.uid !== uid);
+}
+
 /** Soft-deleted counts as gone: the id stays in nobody's list and no endpoint serves it. */
 export const isGone = (branch: Branch): boolean => branch.state === 'DELETED' || branch.deleteTime !== undefined;
 
@@ -39,3 +58,14 @@ export function roleDefect(role: Role, membershipRoles: readonly string[]): 'unu
   if (role.authMethod !== 'LAKEBASE_OAUTH_V1' || role.identityType !== 'SERVICE_PRINCIPAL') return 'unusable';
   return membershipRoles.every((name) => role.membershipRoles.includes(name)) ? undefined : 'lacksMembership';
 }
+
+/** The endpoint is not the one that was proved, as far as this process has looked at it. */
+export function endpointMoved({ memory: { endpoint } }: Pick<BranchView, 'memory'>, proved: Binding): boolean {
+  if (endpoint === undefined) return false;
+  if (endpoint === 'none') return true;
+  return endpoint.uid !== proved.endpointUid || (endpoint.host !== undefined && endpoint.host !== proved.host);
+}
+
+/** Looked for, and not there any more. */
+export const isAway = ({ branch }: Pick<BranchView, 'branch'>): boolean =>
+  branch.seen === 'absent' || (branch.seen === 'present' && isGone(branch.value));

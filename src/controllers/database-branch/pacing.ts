@@ -1,5 +1,10 @@
 // How often to look while something is in transition: learned, so that few looks find the end soon after it happened.
 
+/** A request that may be repeated, and whose effect is not seen, is repeated this often. */
+export const askAgainMs = 10_000;
+/** A DELETE during INIT may be ignored by the provider: it is sent again so often. */
+export const deleteAgainMs = 10_000;
+
 /** Without history: steps that grow by a quarter, from 100 ms. With it: one look at the usual time, then 5 % steps. */
 export function nextLookMs(waitedMs: number, usualMs: number | undefined): number {
   const step =

@@ -1,6 +1,6 @@
 // When to look at the object again. The plan names the instant; only transitions are paced by what was learned.
 import { lookAgain, settled, type Next } from '../../kit/result.ts';
-import type { Outcome } from './act.ts';
+import type { Outcome } from './outcome.ts';
 import type { Memory } from './memory.ts';
 import { nextLookMs } from './pacing.ts';
 import { trouble, type Plan } from './plan.ts';
@@ -30,7 +30,7 @@ const remembered = new Set<Plan['do']>([
   'login',
   'issue',
   'resize',
-  'extendLease',
+  'setExpiry',
 ]);
 
 function transitionLook(memory: Memory, { uid, wish }: World, kind: string): number {

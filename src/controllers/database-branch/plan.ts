@@ -3,27 +3,36 @@ import { Reason } from '../../api/v1alpha1/reasons.ts';
 import type { Binding } from '../../credentials/proof.ts';
 import type { IssuedSecret } from '../../credentials/secret.ts';
 import type { EndpointSize } from '../../lakebase/client.ts';
-import type { LakebaseError } from '../../lakebase/errors.ts';
+import type { LakebaseError, UnreachableCause } from '../../lakebase/errors.ts';
 import type { Branch, Endpoint, Role } from '../../lakebase/model.ts';
+import type { Snapshot } from '../projects.ts';
 import type { Problem, Wish } from './wish.ts';
+import type { BranchView } from './world.ts';
 
-/** What a decision may ask to see before it can be made. */
-export type Sight =
-  'branch' | 'deletedIds' | 'room' | 'operation' | 'endpoint' | 'role' | 'roleOnSource' | 'sourceEndpoints' | 'tagged';
+/** What a decision may ask to see of one branch, before it can be made; and of the object as a whole. */
+export type BranchSight = 'branch' | 'operation' | 'endpoint' | 'role' | 'roleOnSource' | 'sourceEndpoints';
+export type ObjectSight = 'deletedIds' | 'place' | 'family' | 'freshFamily' | 'turn';
 
 export type Plan =
   /** Not decidable yet: look at this, then decide again in the same pass. */
-  | { readonly do: 'look'; readonly at: Sight }
+  | { readonly do: 'look'; readonly at: BranchSight; readonly of: BranchView }
+  | { readonly do: 'lookAround'; readonly at: ObjectSight }
   /** Nothing is known to be due; the status stays as it is. */
   | { readonly do: 'idle'; readonly lookInMs: number }
   | { readonly do: 'claim' }
-  | { readonly do: 'createBranch'; readonly wish: Wish; readonly expireTime: Date }
+  /** `snapshot`: the LIST by which there was a slot for it. */
+  | {
+      readonly do: 'createBranch';
+      readonly wish: Wish;
+      readonly expiry: Expiry;
+      readonly snapshot: Snapshot;
+    }
   /** Nothing but the status: what was seen must be on record before the next step rests on it. */
   | { readonly do: 'record' }
-  | { readonly do: 'resize'; readonly endpoint: Endpoint; readonly size: EndpointSize }
-  | { readonly do: 'createRole'; readonly postgresRole: string }
-  | { readonly do: 'extendRole'; readonly role: Role }
-  | { readonly do: 'login'; readonly endpoint: Endpoint; readonly username: string }
+  | { readonly do: 'resize'; readonly of: BranchView; readonly endpoint: Endpoint; readonly size: EndpointSize }
+  | { readonly do: 'createRole'; readonly of: BranchView; readonly postgresRole: string }
+  | { readonly do: 'extendRole'; readonly of: BranchView; readonly role: Role }
+  | { readonly do: 'login'; readonly of: BranchView; readonly endpoint: Endpoint; readonly username: string }
   /** Write a token into the Secret, minted anew unless the one that logged in is young. */
   | {
       readonly do: 'issue';
@@ -34,13 +43,28 @@ export type Plan =
       readonly replaces: SecretIdentity | IssuedSecret | undefined;
     }
   | { readonly do: 'render'; readonly secret: IssuedSecret }
-  | { readonly do: 'extendLease'; readonly branch: Branch; readonly expireTime: Date }
+  | { readonly do: 'setExpiry'; readonly branch: Branch; readonly expiry: Expiry; readonly why: 'lease' | 'drain' }
   | { readonly do: 'markEnded'; readonly reason: EndReason }
   | { readonly do: 'deleteSecret'; readonly secret: SecretIdentity; readonly why: string }
-  | { readonly do: 'deleteBranch'; readonly branch: Branch; readonly project: string }
+  | { readonly do: 'deleteBranch'; readonly branch: Branch; readonly why: string }
   /** Remove the finalizer. */
-  | { readonly do: 'release'; readonly why: string }
+  | { readonly do: 'release'; readonly why: string; readonly left?: Left }
   | Wait;
+
+/** A branch that stays at the provider although its object goes. */
+export interface Left {
+  readonly how: 'Retained' | 'LeftToLease';
+  /** When the provider removes it; absent: never. */
+  readonly until?: Date;
+}
+
+/** When the provider itself is to remove a branch. */
+export interface Expiry {
+  /** Absent: never. */
+  readonly at?: Date;
+  /** What would have been asked for, had the provider not refused it. */
+  readonly clampedFrom?: Date;
+}
 
 /** Nothing to do but wait: for the provider, for a person, or for an instant. */
 export interface Wait {
@@ -53,16 +77,19 @@ export interface Wait {
   readonly lookInMs?: number;
   /** Something at the provider is in transition: look as often as the pace of such changes says. */
   readonly transition?: 'branch' | 'endpoint' | 'role' | 'delete';
+  /** The place in the line for a slot, as the status shows it. */
+  readonly queue?: { readonly position: number; readonly nextSlotTime?: string };
 }
 
-export type IssueReason = 'First' | 'RotationRequested' | 'RenewalDue' | 'Healing' | 'BindingChanged';
+export type IssueReason = 'First' | 'Reset' | 'RotationRequested' | 'RenewalDue' | 'Healing' | 'BindingChanged';
 export type EndReason = 'Expired' | 'LeaseLapsed' | 'DeletedExternally';
 export interface SecretIdentity {
   readonly uid: string;
   readonly resourceVersion: string;
 }
 
-export const look = (at: Sight): Plan => ({ do: 'look', at });
+export const look = (at: BranchSight, of: BranchView): Plan => ({ do: 'look', at, of });
+export const lookAround = (at: ObjectSight): Plan => ({ do: 'lookAround', at });
 export const waitFor = (reason: Reason, message: string, more: Partial<Wait> = {}): Wait => ({
   do: 'wait',
   reason,
@@ -70,11 +97,22 @@ export const waitFor = (reason: Reason, message: string, more: Partial<Wait> = {
   stalled: false,
   ...more,
 });
+/** All is well. */
+export const available = (more: Partial<Wait> = {}): Wait =>
+  waitFor(Reason.Available, 'the Secret opens the branch of this object with a valid token', more);
 export const stall = ({ reason, message }: Problem): Wait => ({ do: 'wait', reason, message, stalled: true });
+
+/** For a person to change, or passing by itself. */
+export const hold = ({ reason, message, passes = false }: Problem): Wait => ({
+  do: 'wait',
+  reason,
+  message,
+  stalled: !passes,
+});
 
 export const writeRefused = (message: string): Problem => ({
   reason: Reason.SecretWriteRefused,
-  message: `the API server does not take the Secret: ${message}`,
+  message: `the API server does not take the Secret: ${message}. Remove what stands in the way; the write is repeated by itself`,
 });
 
 /** Who of the class was refused: the one that manages branches, or the one whose tokens applications get. */
@@ -82,7 +120,14 @@ export type Identity = 'provider' | 'login';
 
 /** The provider's trouble, in words: transient unless only a person can end it. */
 export function trouble(error: LakebaseError, who: Identity = 'provider'): Wait {
-  const lookInMs = error.details.retryAfterMs ?? 10_000;
+  // "Retry-After: 0" would have every pass chase the next.
+  const lookInMs = Math.max(1000, error.details.retryAfterMs ?? 10_000);
+  if (isQuota(error))
+    return waitFor(
+      Reason.QuotaExceeded,
+      `a quota of the provider is used up: ${error.message}. Free what it names, or have it raised; it is tried again by itself`,
+      { lookInMs },
+    );
   switch (error.code) {
     case 'unauthenticated':
     case 'denied':
@@ -90,22 +135,56 @@ export function trouble(error: LakebaseError, who: Identity = 'provider'): Wait 
     case 'invalid':
       return { ...stall(refusalOf(error.code, error.message, who)), lookInMs };
     case 'throttled':
-      return waitFor(Reason.ProviderThrottled, 'the provider asks for fewer requests; trying again when it allows', {
+      return waitFor(Reason.ProviderThrottled, `the provider asks for fewer requests: ${error.message}. ${again}`, {
         lookInMs,
       });
     case 'conflict':
     case 'exists': {
-      const message = `another change is under way at the provider: ${error.message}`;
+      const message = `another change is under way at the provider: ${error.message}. ${again}`;
       return waitFor(Reason.ProviderConflict, message, { lookInMs: Math.min(lookInMs, 2000) });
     }
-    case 'unreachable': {
-      const message = `no answer from the provider (${error.details.unreachable ?? 'other'}): ${error.message}`;
-      return waitFor(Reason.ProviderUnreachable, message, { lookInMs });
-    }
+    case 'unreachable':
+      return unreachable(error.details.unreachable ?? 'other', error.message, lookInMs);
     case 'unavailable':
-      return waitFor(Reason.ProviderUnavailable, `the provider answers with an error: ${error.message}`, { lookInMs });
+      return waitFor(Reason.ProviderUnavailable, `the provider answers with an error: ${error.message}. ${again}`, {
+        lookInMs,
+      });
   }
 }
+
+const again = 'It is tried again by itself';
+
+function unreachable(cause: UnreachableCause, said: string, lookInMs: number): Wait {
+  const { reason, check } = unreached[cause];
+  return waitFor(reason, `no answer from the provider: ${said}. ${again}; if that does not help, check ${check}`, {
+    lookInMs,
+  });
+}
+
+/** Only the words follow from it, never a decision: which code a used-up quota has is not documented. */
+export const isQuota = ({ details }: LakebaseError): boolean =>
+  /QUOTA|LIMIT_EXCEEDED$/.test(details.providerCode ?? '') && details.providerCode !== 'REQUEST_LIMIT_EXCEEDED';
+
+/** Which part of the way to the provider a person has to look at. */
+const onTheWay = {
+  reason: Reason.ProviderUnreachable,
+  check: "the way from the operator's pod to spec.provider.host of the class",
+};
+const unreached: Readonly<Record<UnreachableCause, { readonly reason: Reason; readonly check: string }>> = {
+  dns: {
+    reason: Reason.ProviderHostUnknown,
+    check: "spec.provider.host of the class, and name resolution in the operator's pod",
+  },
+  tls: {
+    reason: Reason.ProviderTLSFailed,
+    check: "spec.provider.caSecretRef of the class, and the clock of the operator's node",
+  },
+  proxy: { reason: Reason.ProviderProxyFailed, check: "HTTPS_PROXY and NO_PROXY in the operator's Deployment" },
+  refused: onTheWay,
+  reset: onTheWay,
+  timeout: onTheWay,
+  other: onTheWay,
+};
 
 const rights: Readonly<Record<Identity, string>> = { provider: 'CAN_MANAGE', login: 'CAN_USE' };
 

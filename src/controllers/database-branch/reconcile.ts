@@ -1,21 +1,23 @@
 // One pass over one DatabaseBranch.
 import type { DatabaseBranch } from '../../api/v1alpha1/database-branch.ts';
 import { settled, type Next } from '../../kit/result.ts';
-import type { Outcome } from './act.ts';
+import type { Outcome } from './outcome.ts';
 import { decide } from './decide.ts';
 import type { Sighting } from './observe.ts';
-import type { Plan, Sight } from './plan.ts';
+import type { BranchSight, Left, ObjectSight, Plan } from './plan.ts';
 import type { Announcement } from './announce.ts';
 import { announce } from './announce.ts';
 import type { Memory } from './memory.ts';
 import { pause } from './pause.ts';
 import { report } from './report.ts';
+import type { BranchView, World } from './world.ts';
 
-type Step = Exclude<Plan, { do: 'look' }>;
+type Step = Exclude<Plan, { do: 'look' | 'lookAround' }>;
 
 export interface ReconcileDeps {
   readonly observe: (object: DatabaseBranch, signal: AbortSignal) => Promise<Sighting>;
-  readonly look: (sighting: Sighting, at: Sight, signal: AbortSignal) => Promise<Sighting>;
+  readonly look: (sighting: Sighting, at: BranchSight, of: BranchView, signal: AbortSignal) => Promise<Sighting>;
+  readonly lookAround: (sighting: Sighting, at: ObjectSight, signal: AbortSignal) => Promise<Sighting>;
   readonly act: (sighting: Sighting, plan: Step, signal: AbortSignal) => Promise<Outcome>;
   readonly writeStatus: (
     object: DatabaseBranch,
@@ -23,6 +25,8 @@ export interface ReconcileDeps {
     signal: AbortSignal,
   ) => Promise<DatabaseBranch>;
   readonly tell: (object: DatabaseBranch, announcements: readonly Announcement[]) => void;
+  /** The object has gone, its branch has not. */
+  readonly left: (object: DatabaseBranch, left: Left) => void;
   readonly log: (object: DatabaseBranch, plan: Step, outcome: Outcome) => void;
   readonly memory: Memory;
   readonly now: () => Date;
@@ -35,7 +39,7 @@ export function reconciler(deps: ReconcileDeps) {
     const { seen, plan } = await think(deps, sighting, signal);
     const outcome = await deps.act(seen, plan, signal);
     deps.log(seen.world.object, plan, outcome);
-    if (plan.do === 'release') return released(deps, seen.world.uid);
+    if (plan.do === 'release') return released(deps, seen.world, plan);
     await say(deps, { seen, plan, outcome }, signal);
     return pause(deps.memory, seen.world, plan, outcome);
   };
@@ -49,15 +53,19 @@ async function think(
 ): Promise<{ seen: Sighting; plan: Step }> {
   let seen = sighting;
   let plan = decide(seen.world, deps.now());
-  while (plan.do === 'look') {
-    seen = await deps.look(seen, plan.at, signal);
+  while (plan.do === 'look' || plan.do === 'lookAround') {
+    seen =
+      plan.do === 'look'
+        ? await deps.look(seen, plan.at, plan.of, signal)
+        : await deps.lookAround(seen, plan.at, signal);
     plan = decide(seen.world, deps.now());
   }
   return { seen, plan };
 }
 
-function released(deps: ReconcileDeps, uid: string): Next {
+function released(deps: ReconcileDeps, { uid, object }: World, { left }: Extract<Plan, { do: 'release' }>): Next {
   deps.memory.forget(uid);
+  if (left) deps.left(object, left);
   return settled;
 }
 
@@ -73,5 +81,5 @@ async function say(
   const status = report({ world, plan: pass.plan, outcome: pass.outcome, secret, now: deps.now() });
   const after = await deps.writeStatus(before, status, signal);
   deps.memory.wrote(before, after);
-  deps.tell(after, announce(world.object, after, pass.plan, pass.outcome));
+  deps.tell(after, announce({ before: world.object, after, world, plan: pass.plan, outcome: pass.outcome }));
 }

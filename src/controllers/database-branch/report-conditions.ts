@@ -5,17 +5,25 @@ import { lifeLeft, worryShare } from '../../credentials/plan.ts';
 import type { IssuedSecret } from '../../credentials/secret.ts';
 import { findCondition, removeCondition, setCondition } from '../../kit/conditions.ts';
 import type { Condition } from '../../kit/kube.ts';
-import { trouble, writeRefused, type Wait } from './plan.ts';
-import type { World } from './world.ts';
+import { rotationGraceMs } from './decide-credential.ts';
+import { leftovers, strangers } from './decide-leftovers.ts';
+import { cannotExpire } from './lease.ts';
+import { available, trouble, writeRefused, type Plan, type Wait } from './plan.ts';
+import { viewOf, type World } from './world.ts';
 
 export interface Said {
   readonly world: World;
+  readonly plan: Plan;
   /** What the pass means for somebody who waits. */
   readonly state: Wait;
   /** The credential in the Secret, if there is one. */
   readonly issued: IssuedSecret | undefined;
   /** The Secret opens the object's branch, and its token lives. */
   readonly serving: boolean;
+  /** When the provider removes the branch, by its own clock; absent: never, or not known. */
+  readonly leaseTime: string | undefined;
+  /** Another branch than the served one is asked for. */
+  readonly resetting: boolean;
   /** Of the spec that the status answers to. */
   readonly generation: number;
   readonly now: Date;
@@ -31,10 +39,14 @@ export function conditionsOf(said: Said): Condition[] {
     [ConditionType.Reconciling, reconciling(said)],
     [ConditionType.Stalled, !isReady(said) && said.state.stalled ? positive(said.state) : undefined],
     [ConditionType.BranchProvisioned, provisioned(said)],
-    [ConditionType.EndpointAvailable, available(said)],
+    [ConditionType.EndpointAvailable, reachable(said)],
     [ConditionType.CredentialsFresh, freshness(said)],
-    [ConditionType.NamespaceAllowed, world.notAllowedSince && notAllowed],
+    [ConditionType.NamespaceAllowed, world.notAllowedSince && notAllowed(said, world.notAllowedSince)],
     [ConditionType.LoginReachesSource, loginReachesSource(said) ? reachesSource : undefined],
+    [ConditionType.Expiring, expiring(said)],
+    [ConditionType.ExpirationClamped, clamped(said)],
+    [ConditionType.Drifted, drifted(said)],
+    [ConditionType.Paused, paused(said)],
   ];
   return findings.reduce<Condition[]>(
     (list, [type, finding]) =>
@@ -56,54 +68,97 @@ const negative = ({ reason, message }: Pick<Wait, 'reason' | 'message'>): Findin
 
 function readiness(said: Said): Finding {
   if (!isReady(said)) return negative(said.state);
-  return positive({ reason: Reason.Available, message: 'the branch is served and its credential is fresh' });
+  return positive({ reason: Reason.Available, message: available().message });
 }
 
 /** The spec asks for what cannot be had: what is served stays, but it is not what was asked for. */
-const refusedSpec = new Set<Reason>([
+export const refusedSpec = new Set<Reason>([
   Reason.TemplateInvalid,
   Reason.ExpirationExceedsMaximum,
   Reason.NeverExpireNotAllowed,
   Reason.EndpointSizeNotAllowed,
+  Reason.ResetTokenReused,
+  Reason.SourceNotAllowed,
+  Reason.SourceNotFound,
+  Reason.SourceRefNotFound,
+  Reason.SourceRefNotAllowed,
 ]);
 
-const isReady = ({ serving, state }: Said): boolean => serving && !refusedSpec.has(state.reason);
+// A source that the class has ceased to allow matters to a reset only.
+const isReady = ({ serving, state, resetting }: Said): boolean =>
+  serving && !(refusedSpec.has(state.reason) && (resetting || !sourceReasons.has(state.reason)));
+
+const sourceReasons = new Set<Reason>([
+  Reason.SourceNotAllowed,
+  Reason.SourceNotFound,
+  Reason.SourceRefNotFound,
+  Reason.SourceRefNotAllowed,
+]);
 
 /**
- * Ready with a good token stays quiet: a provider's blip is no reason to turn a healthy object red. Only when less than a
- * third of the token's life is left and it cannot be renewed, that is said beside Ready.
+ * Ready with a good token stays quiet: a provider's blip is no reason to turn a healthy object red. Only a reset that is
+ * under way is said beside Ready, and a token that has less than a third of its life left and cannot be renewed.
  */
 function reconciling(said: Said): Finding {
-  const { state } = said;
+  const { state, resetting } = said;
   if (!isReady(said)) return state.stalled ? undefined : positive(state);
   const problem = isWorrying(said) ? mintProblem(said) : undefined;
-  return problem === undefined ? undefined : positive({ reason: Reason.MintFailed, message: problem });
+  if (problem !== undefined)
+    return positive({ reason: Reason.MintFailed, message: `the token in the Secret is not renewed: ${problem}` });
+  return resetting ? positive(resetState(state)) : undefined;
 }
+
+const meanwhile = 'Until then the Secret opens the branch from before';
+
+/** A reason that people wait for keeps its name; all else is a step of the reset. */
+function resetState({ reason, message }: Wait): Pick<Wait, 'reason' | 'message'> {
+  if (waits.has(reason)) return { reason, message: `${message}. ${meanwhile}` };
+  const doing = reason === Reason.Available ? 'a fresh branch is being prepared' : message;
+  return { reason: Reason.Resetting, message: `${doing}. ${meanwhile}` };
+}
+
+const waits = new Set<Reason>([
+  Reason.WaitingForBranchSlot,
+  Reason.ClassLimitReached,
+  Reason.NamespaceLimitReached,
+  Reason.PausedByAnnotation,
+]);
 
 const isWorrying = ({ issued, now }: Said): boolean => issued !== undefined && lifeLeft(issued, now) < worryShare;
 
 /** Why the token in the Secret cannot be replaced, if so. */
 function mintProblem({ world }: Said): string | undefined {
-  const { mint, write } = world.memory;
+  const { write } = world.memory;
+  const mint = world.served?.memory.mint;
   if (write) return writeRefused(write.message).message;
   return mint && trouble(mint.error, 'login').message;
 }
 
-function branchThere({ world, issued }: Said): boolean {
-  const { branch, ended } = world;
-  if (ended) return false;
-  return issued !== undefined || (branch.seen === 'present' && branch.value.state === 'READY');
+function branchThere({ world, issued, state }: Said): boolean {
+  const { wanted, ended } = world;
+  if (ended || state.reason === Reason.BranchNotOurs) return false;
+  return issued !== undefined || (wanted?.branch.seen === 'present' && wanted.branch.value.state === 'READY');
 }
 
+// The whole story is told once, by Ready, and by Reconciling or Stalled, of which tools show only one.
+const seeReady = 'the condition Ready says why';
+
+const noBranch = ({ world }: Said): string =>
+  world.ended || world.deleting
+    ? `the branch is not there any more, or goes; ${seeReady}`
+    : `there is no branch yet that could be used; ${seeReady}`;
+
 function provisioned(said: Said): Finding {
-  if (!branchThere(said)) return negative(said.state);
+  if (!branchThere(said)) return negative({ reason: said.state.reason, message: noBranch(said) });
   return positive({ reason: Reason.BranchReady, message: 'the branch exists and is the one that this object made' });
 }
 
-function available(said: Said): Finding {
-  const { endpoint } = said.world;
-  const hasHost = said.issued !== undefined || (endpoint.seen === 'present' && endpoint.value.host !== undefined);
-  if (!branchThere(said) || !hasHost) return negative(said.state);
+function reachable(said: Said): Finding {
+  const endpoint = said.world.wanted?.endpoint;
+  const hasHost = said.issued !== undefined || (endpoint?.seen === 'present' && endpoint.value.host !== undefined);
+  const { reason } = said.state;
+  if (!branchThere(said)) return negative({ reason, message: 'there is no endpoint without a branch' });
+  if (!hasHost) return negative({ reason, message: `the endpoint of the branch has no host; ${seeReady}` });
   return positive({
     reason: Reason.EndpointReady,
     message: 'the endpoint has a host; it may sleep and wakes on connect',
@@ -121,7 +176,7 @@ function freshness(said: Said): Finding {
   if (!issued)
     return negative({
       reason: Reason.TokenMissing,
-      message: 'there is no Secret with a token; the condition Ready says why',
+      message: `there is no Secret with a token; ${seeReady}`,
     });
   const problem = mintProblem(said);
   const failing = problem ? `; the last renewal failed: ${problem}` : '';
@@ -138,11 +193,15 @@ function freshness(said: Said): Finding {
   return positive({ reason: Reason.TokenFresh, message: `the token is renewed at about half of its life${failing}` });
 }
 
-const notAllowed = negative({
-  reason: Reason.NamespaceNotAllowed,
-  message:
-    'the class does not allow this namespace any more: the credential is renewed for 24 h after that, then it runs out',
-});
+function notAllowed({ world: { problems } }: Said, since: Date): Finding {
+  const why = problems.find(({ reason }) => reason === Reason.NamespaceNotAllowed)?.message ?? '';
+  // Whole seconds, as the condition remembers when it began.
+  const until = new Date(Math.floor((since.getTime() + rotationGraceMs) / 1000) * 1000).toISOString();
+  return negative({
+    reason: Reason.NamespaceNotAllowed,
+    message: `${why}. Nothing new is created meanwhile; a token that is in a Secret is renewed until ${until}, then it runs out`,
+  });
+}
 
 const reachesSource = positive({
   reason: Reason.RoleOnSource,
@@ -150,9 +209,94 @@ const reachesSource = positive({
 });
 
 function loginReachesSource({ world, issued }: Said): boolean {
-  const { wish, roleOnSource, object } = world;
+  const { wish, object } = world;
   if (!wish || !issued) return false;
   if (!wish.roleOnBranch) return true;
-  if (roleOnSource.seen === 'present') return roleOnSource.value;
+  const roleOnSource = viewOf(world, issued.binding.branchId)?.roleOnSource;
+  if (roleOnSource?.seen === 'present') return roleOnSource.value;
   return findCondition(object.status?.conditions ?? [], ConditionType.LoginReachesSource)?.status === 'True';
+}
+
+/** The last of the warnings whose time has come. */
+function expiring(said: Said): Finding {
+  const { wish, ended, deleting } = said.world;
+  const passed = wish?.warnings.filter((instant) => instant <= said.now).length ?? 0;
+  const end = wish?.expiration.expireTime;
+  if (!end || ended || deleting || passed === 0) return undefined;
+  if (said.now >= end) return keptByClocks(said, end);
+  const within = passed === wish.warnings.length ? 'the hour' : '24 hours';
+  return positive({
+    reason: Reason.ExpiresSoon,
+    message: `the branch ends within ${within}, at ${end.toISOString()}: Secret and data are deleted then. To keep it, set a later spec.expiration`,
+  });
+}
+
+/** Said for as long as the branch is kept, also by passes that had something else to do. */
+function keptByClocks({ state, world: { object } }: Said, end: Date): Finding {
+  const before = findCondition(object.status?.conditions ?? [], ConditionType.Expiring);
+  if (state.reason !== Reason.ClockSkewed && before?.reason !== Reason.ClockSkewed) return undefined;
+  return positive({
+    reason: Reason.ClockSkewed,
+    message: `the branch should have ended at ${end.toISOString()}; it is kept until the clocks of the operator's node, of the API server and of the provider agree within two minutes. Correct the time (NTP) of that node`,
+  });
+}
+
+function clamped({ world, plan }: Said): Finding {
+  const { ended, deleting, object } = world;
+  const asked = plan.do === 'setExpiry' && plan.why === 'lease' ? plan.expiry.clampedFrom?.toISOString() : undefined;
+  const from = asked ?? object.status?.expiration?.clampedFrom;
+  if (!from || ended || deleting) return undefined;
+  return positive({
+    reason: Reason.LeaseClamped,
+    message:
+      'the provider does not let a branch expire as late as it should (status.expiration.clampedFrom): its expiry is set as far ahead as the provider allows, and pushed forward every 12 hours',
+  });
+}
+
+/** What is not as it should be at the provider and is not corrected by itself. */
+function drifted(said: Said): Finding {
+  const { world } = said;
+  const { served, object, ended, deleting } = world;
+  if (ended || deleting) return undefined;
+  const before = findCondition(object.status?.conditions ?? [], ConditionType.Drifted);
+  const sawAll = served?.branch.seen === 'present' && world.family.seen === 'present';
+  // What was found by looking at everything is not taken back, or told by half, by looking at a part.
+  if (before && !sawAll) return positive({ reason: Reason.DriftFound, message: before.message });
+  const fields = driftOf(said);
+  if (fields.length === 0) return undefined;
+  return positive({
+    reason: Reason.DriftFound,
+    message: `changed at the provider, and not corrected by itself: ${fields.join('; ')}. Put it right at the provider; it is looked at again every 10 minutes`,
+  });
+}
+
+function driftOf({ world }: Said): string[] {
+  const { served } = world;
+  const fields: string[] = [];
+  if (served?.branch.seen === 'present' && served.branch.value.isProtected)
+    fields.push(`branch ${served.id} is protected (spec.is_protected), so it does not expire and cannot be deleted`);
+  for (const { id } of strangers(world))
+    fields.push(
+      `branch ${id} is another one than this object had under that id: it is left alone, and stays when the object goes`,
+    );
+  for (const { id, branch } of leftovers(world))
+    if (branch.seen === 'present' && cannotExpire(branch.value))
+      fields.push(`branch ${id}, which was replaced, is protected and cannot go`);
+  return fields;
+}
+
+function paused({ world, leaseTime }: Said): Finding {
+  const { paused: how, deleting } = world;
+  if (how === 'no' || deleting) return undefined;
+  if (how === 'changes')
+    return positive({
+      reason: Reason.PausedByAnnotation,
+      message:
+        'creates, resets and changes of size are held up; the renewal of the token, the lease, expiry and deletion go on. To go on with all of it, remove the annotation lakebranch.dev/paused',
+    });
+  const end = leaseTime ? `. Unless it is removed before, the provider removes the branch at ${leaseTime}` : '';
+  return positive({
+    reason: Reason.PausedByAnnotation,
+    message: `everything but deletion is held up, also the renewal of the token${end}. To go on, remove the annotation lakebranch.dev/paused`,
+  });
 }

@@ -4,17 +4,19 @@ import { Reason } from '../../api/v1alpha1/reasons.ts';
 import { renewTime } from '../../credentials/plan.ts';
 import type { IssuedSecret } from '../../credentials/secret.ts';
 import type { LakebaseError } from '../../lakebase/errors.ts';
-import type { Outcome } from './act.ts';
-import { sizeChange } from './decide-creation.ts';
+import type { Outcome } from './outcome.ts';
 import { loginState } from './decide-credential.ts';
 import { unseen } from './decide-post.ts';
+import { cannotDelete } from './decide-deletion.ts';
 import { endedWait } from './ended.ts';
-import { hostOf } from './observe.ts';
-import { isGone } from './ours.ts';
-import { trouble, waitFor, type Plan, type Wait } from './plan.ts';
-import { conditionsOf } from './report-conditions.ts';
+import { endpointMoved, isGone } from './ours.ts';
+import { available, trouble, waitFor, type Plan, type Wait } from './plan.ts';
+import { branchFields } from './report-branches.ts';
+import { conditionsOf, refusedSpec } from './report-conditions.ts';
+import { expirationFields } from './report-expiration.ts';
+import { sizeChange } from './size.ts';
 import type { Wish } from './wish.ts';
-import type { World } from './world.ts';
+import { isReset, viewOf, type BranchView, type World } from './world.ts';
 
 type Status = DatabaseBranchStatus;
 
@@ -29,63 +31,91 @@ export interface Report {
 
 export function report(seen: Report): Status {
   const { world, plan, outcome, secret, now } = seen;
-  const { object, ended, deleting } = world;
-  const issued = issuedOf(secret, world);
-  const serving = issued !== undefined && now < issued.expireTime && !ended && !deleting;
+  const { object, ended } = world;
+  const issued = issuedOf(secret, world, plan);
+  const serving = issued !== undefined && isServing(issued, world, now);
   const said = stateOf(world, plan, outcome, now);
   const state = said.reason === Reason.Available && !serving ? writing : said;
-  const generation = isHonoured(world, plan, issued) ? generationOf(object) : (object.status?.observedGeneration ?? -1);
+  const resetting = isReset(world) && !hasSwitched(seen);
+  const generation = isHonoured(world, plan, resetting, issued) ? generationOf(object) : lastObserved(object);
+  const expiration = expirationFields(seen, issued);
+  const leaseTime = expiration.expiration?.leaseTime;
   const status: Status = {
     ...keptFields(world),
-    ...branchFields(world, issued),
-    ...expirationFields(world, plan, outcome),
+    ...branchFields(seen, issued),
+    ...expiration,
     ...(issued ? credentialFields(world, issued) : {}),
+    ...queueField(plan),
     observedGeneration: generation,
-    conditions: conditionsOf({ world, state, issued, serving, generation, now }),
+    conditions: conditionsOf({ world, plan, state, issued, serving, resetting, generation, leaseTime, now }),
   };
   return ended && isGoneForGood(world) ? without(status, 'branch', 'endpoint', 'expiration') : status;
+}
+
+/** Known to be valid, and to lead to the branch's own endpoint. */
+function isServing({ expireTime, binding }: IssuedSecret, world: World, now: Date): boolean {
+  if (now >= expireTime || world.ended || world.deleting) return false;
+  const opened = viewOf(world, binding.branchId);
+  return !(opened && endpointMoved(opened, binding));
+}
+
+/** The Secret has been written for the branch that the reset asked for. */
+const hasSwitched = ({ world, plan, outcome }: Report): boolean =>
+  plan.do === 'issue' && outcome.is === 'done' && plan.binding.branchId === world.wanted?.id;
+
+/** The generation that the status answered to before; one that is behind, where nothing was said yet or the status is lost. */
+function lastObserved({ metadata, status }: World['object']): number {
+  const { observedGeneration = -1 } = status ?? {};
+  return observedGeneration === -1 ? Math.max(1, (metadata.generation ?? 0) - 1) : observedGeneration;
 }
 
 const generationOf = ({ metadata }: World['object']): number => metadata.generation ?? 0;
 
 /** What stays although this pass did not see it; without a class not even the candidate can be looked at. */
-function keptFields({ object, wish }: World): Omit<Status, 'credentials' | 'binding'> {
-  const kept = without(object.status ?? {}, 'credentials', 'binding');
-  return wish ? without(kept, 'candidate') : kept;
+function keptFields({ object, wish }: World): Omit<Status, 'credentials' | 'binding' | 'queue'> {
+  const kept = without(object.status ?? {}, 'credentials', 'binding', 'queue');
+  return wish ? without(kept, 'candidate', 'superseded') : kept;
 }
 
 const writing = waitFor(Reason.SecretPending, 'a new token is being written');
 
 /** Nothing of an ended object is left, so nothing of it needs its class any more. */
-const isGoneForGood = ({ tagged }: World): boolean =>
-  tagged.seen === 'absent' || (tagged.seen === 'present' && tagged.value.every(isGone));
+const isGoneForGood = ({ family }: World): boolean =>
+  family.seen === 'absent' ||
+  (family.seen === 'present' &&
+    family.value.branches.every(({ branch }) => branch.seen === 'present' && isGone(branch.value)));
 
-/** For a branch that is served, an edit of the spec counts as seen when its size was followed too. */
-function isHonoured(world: World, plan: Plan, issued: IssuedSecret | undefined): boolean {
-  const { specSeen, deleting, memory, wish } = world;
-  if (!issued || specSeen || deleting || !wish) return true;
+/**
+ * For a branch that is served, an edit of the spec counts as seen when its size was followed too, and when a reset that it
+ * asks for is done; or when it asks for what a person has to change.
+ */
+function isHonoured(world: World, plan: Plan, resetting: boolean, issued: IssuedSecret | undefined): boolean {
+  const { specSeen, deleting, served, wish } = world;
+  if (!issued || specSeen || deleting || !wish || !served) return true;
   if (plan.do !== 'wait') return false;
-  return memory.sized || plan.stalled || hasWantedSize(world, wish);
+  if (resetting) return plan.stalled && refusedSpec.has(plan.reason);
+  return served.memory.sized || plan.stalled || hasWantedSize(served, wish);
 }
 
-const hasWantedSize = ({ endpoint }: World, { size }: Wish): boolean =>
+const hasWantedSize = ({ endpoint }: BranchView, { size }: Wish): boolean =>
   endpoint.seen === 'present' && sizeChange(endpoint.value, size) === undefined;
 
 const without = <T extends object, K extends keyof T>(value: T, ...keys: K[]): Omit<T, K> =>
   Object.fromEntries(Object.entries(value).filter(([key]) => !keys.some((gone) => gone === key))) as Omit<T, K>;
 
-// A Secret that names another branch than the one on record is not this object's credential.
-function issuedOf(secret: World['secret'], { recorded, ended, object }: World): IssuedSecret | undefined {
+/** The credential in the Secret, unless the Secret names another branch than the one that is served. */
+function issuedOf(secret: World['secret'], { served, ended }: World, plan: Plan): IssuedSecret | undefined {
   if (secret.is !== 'ours' || ended) return undefined;
-  const known = object.status?.branch?.uid ?? recorded?.uid;
+  const known = plan.do === 'issue' ? plan.binding.branchUid : served?.uid;
   return known === undefined || secret.secret.binding.branchUid === known ? secret.secret : undefined;
 }
 
 /** What the plan and its outcome mean for somebody who waits: a wait of its own, also for steps that are being taken. */
 function stateOf(world: World, plan: Plan, outcome: Outcome, now: Date): Wait {
   if (outcome.is === 'refused') return outcome.state;
-  if (plan.do === 'createBranch') return unseen(world, plan.wish, outcome.is === 'failed' ? outcome.error : undefined);
-  if (outcome.is === 'failed') return failure(plan, outcome.error);
+  if (plan.do === 'createBranch' && world.wanted)
+    return unseen(world, plan.wish, world.wanted, outcome.is === 'failed' ? outcome.error : undefined);
+  if (outcome.is === 'failed') return failure(world, plan, outcome.error);
   switch (plan.do) {
     case 'wait':
       return plan;
@@ -98,11 +128,11 @@ function stateOf(world: World, plan: Plan, outcome: Outcome, now: Date): Wait {
     case 'extendRole':
       return waitFor(Reason.RolePending, 'the role of the login is being made on the branch');
     case 'login':
-      return loginState(world);
+      return loginState(world, plan.of);
     case 'issue':
     case 'render':
-    case 'extendLease':
-      return waitFor(Reason.Available, 'the branch is served and its credential is fresh');
+    case 'setExpiry':
+      return available();
     case 'markEnded':
       return endedWait({ reason: plan.reason, time: now.toISOString() });
     case 'deleteSecret':
@@ -110,83 +140,36 @@ function stateOf(world: World, plan: Plan, outcome: Outcome, now: Date): Wait {
         ? endedWait(world.ended)
         : waitFor(Reason.SecretPending, `the Secret is withdrawn: ${plan.why}`);
     case 'deleteBranch':
-      return world.ended ? endedWait(world.ended) : waitFor(Reason.Deleting, 'the branch is being deleted');
+      return deletingState(world, plan.why);
     case 'release':
       return waitFor(Reason.Deleting, 'the branch is gone');
+    case 'createBranch':
     case 'look':
+    case 'lookAround':
     case 'idle':
       return waitFor(Reason.Pending, 'looking');
   }
 }
 
-function failure(plan: Plan, error: LakebaseError): Wait {
+function deletingState({ ended, deleting, object }: World, why: string): Wait {
+  if (ended) return endedWait(ended);
+  if (deleting)
+    return waitFor(
+      Reason.Deleting,
+      'the branch is being deleted at the provider; the object goes as soon as it is gone',
+    );
+  // A branch that was given up is being tidied away; what is served is not touched by that.
+  return object.status?.credentials ? available() : waitFor(Reason.Resetting, `a branch is being deleted: ${why}`);
+}
+
+function failure(world: World, plan: Plan, error: LakebaseError): Wait {
   const said = trouble(error, plan.do === 'issue' || plan.do === 'login' ? 'login' : 'provider');
   if (plan.do !== 'deleteBranch') return said;
-  return waitFor(Reason.DeletionWaiting, `the branch cannot be deleted yet: ${said.message}`);
+  return waitFor(Reason.DeletionWaiting, cannotDelete(world.object, said.message));
 }
 
-function branchFields(world: World, issued: IssuedSecret | undefined): Partial<Status> {
-  const { wish, bclass, ended } = world;
-  if (ended || !wish || !bclass) return {};
-  if (!issued) return candidateField(world, undefined);
-  const name = `projects/${wish.project}/branches/${wish.branchId}`;
-  const { branchUid: uid, endpointUid, host } = issued.binding;
-  return {
-    ...candidateField(world, uid),
-    branch: {
-      ...world.object.status?.branch,
-      id: wish.branchId,
-      uid,
-      name,
-      workspace: hostOf(bclass.spec.provider.host),
-      project: wish.project,
-      ...originFields(world, uid),
-    },
-    endpoint: { uid: endpointUid, host, name: `${name}/endpoints/primary` },
-  };
-}
-
-/** The branch that was seen under the wanted id and is not served yet. */
-function candidateField({ branch, object }: World, servedUid: string | undefined): Partial<Status> {
-  const served = [servedUid, object.status?.branch?.uid];
-  if (branch.seen === 'absent') return {};
-  const { id, uid } = branch.seen === 'present' ? branch.value : (object.status?.candidate ?? {});
-  return id === undefined || uid === undefined || served.includes(uid) ? {} : { candidate: { id, uid } };
-}
-
-/** What the branch was made from, when this pass saw it. */
-function originFields({ branch }: World, uid: string): Pick<NonNullable<Status['branch']>, 'source' | 'createTime'> {
-  if (branch.seen !== 'present' || branch.value.uid !== uid) return {};
-  const { sourceBranch, sourceTime, sourceLsn, createTime } = branch.value;
-  const source = {
-    ...(sourceBranch ? { branch: sourceBranch } : {}),
-    ...(sourceTime ? { time: sourceTime.toISOString() } : {}),
-    ...(sourceLsn ? { lsn: sourceLsn } : {}),
-  };
-  return { source, ...(createTime ? { createTime: createTime.toISOString() } : {}) };
-}
-
-function expirationFields(world: World, plan: Plan, outcome: Outcome): Partial<Status> {
-  const { wish, ended } = world;
-  // Refused by the class and nothing pinned before: there is nothing to say.
-  if (!wish || ended || wish.expiration.pinnedFrom === undefined) return {};
-  const { expireTime, pinnedFrom } = wish.expiration;
-  const sent = plan.do === 'extendLease' && outcome.is === 'done' ? plan.expireTime : undefined;
-  const leaseTime = sent ?? seenLease(world);
-  return {
-    expiration: {
-      pinnedFrom,
-      enforcedBy: 'Provider',
-      ...(expireTime ? { expireTime: expireTime.toISOString() } : {}),
-      ...(leaseTime ? { leaseTime: leaseTime.toISOString() } : {}),
-    },
-  };
-}
-
-const seenLease = ({ branch, object }: World): Date | undefined =>
-  branch.seen === 'present' ? branch.value.expireTime : dateOf(object.status?.expiration?.leaseTime);
-
-const dateOf = (text: string | undefined): Date | undefined => (text === undefined ? undefined : new Date(text));
+/** Shown while the object waits in the line, and only then. */
+const queueField = (plan: Plan): Partial<Status> => (plan.do === 'wait' && plan.queue ? { queue: plan.queue } : {});
 
 function credentialFields({ uid, wish, object }: World, issued: IssuedSecret): Partial<Status> {
   const secretName = wish?.secretName ?? object.status?.credentials?.secretName ?? object.metadata.name;

@@ -8,21 +8,39 @@ import { sourceAllowed } from '../../api/pattern.ts';
 import { Reason } from '../../api/v1alpha1/reasons.ts';
 import type { SecretShape } from '../../credentials/secret.ts';
 import { fillTemplate, TemplateError } from '../../credentials/template.ts';
-import { branchId } from '../../lakebase/ids.ts';
+import { branchId, parseBranchId } from '../../lakebase/ids.ts';
 import type { EndpointSize } from '../../lakebase/client.ts';
 
 /** Something that a person must change before the object can have what it asks for. */
 export interface Problem {
   readonly reason: Reason;
   readonly message: string;
+  /** It ends by itself. */
+  readonly passes?: boolean;
 }
 
 export interface Wish {
   /** Id of the branch that this object wants: a function of the object alone. */
   readonly branchId: string;
+  readonly resetToken: string;
+  /** `Replace`: the served branch goes before the next one is made. */
+  readonly strategy: 'Switch' | 'Replace';
+  /** How long the branch that was served before stays after a reset. */
+  readonly drainMs: number;
   readonly project: string;
   readonly source: string;
+  /** Patterns of which any source will do, because the object names none. */
+  readonly sourcePatterns: readonly string[];
+  /**
+   * `leased`: the provider removes the branch unless its lease is extended. `retained`: it knows the end from the start.
+   * `unleased`: only the operator ends it.
+   */
+  readonly life: 'leased' | 'retained' | 'unleased';
+  /** Of the project, as last seen. */
+  readonly historyRetentionMs: number | undefined;
   readonly expiration: Expiration;
+  /** Instants at which people are warned that the end is near, in order. */
+  readonly warnings: readonly Date[];
   readonly leaseMs: number;
   readonly size: EndpointSize;
   readonly secretName: string;
@@ -40,15 +58,8 @@ export interface Expiration {
   readonly expireTime?: Date;
   /** Hash of `spec.expiration` that the instant was computed from; absent: the class refuses it, and nothing is pinned. */
   readonly pinnedFrom?: string;
-}
-
-/** The instant after `expireTime` at which the provider removes what we did not: we act first, it is the net. */
-const netMs = 10 * 60_000;
-
-/** What the provider is told: never further than one lease ahead, so that a destroyed cluster leaves nothing behind. */
-export function leaseTarget({ expireTime }: Expiration, leaseMs: number, now: Date): Date {
-  const lease = now.getTime() + leaseMs;
-  return new Date(expireTime ? Math.min(lease, expireTime.getTime() + netMs) : lease);
+  /** The status had forgotten when the branch ends, and as the class is now it would have ended already. */
+  readonly reprieved?: true;
 }
 
 export interface Wished {
@@ -64,25 +75,36 @@ export interface WishContext {
   readonly now: Date;
   /** The object's branch is served, whatever the status remembers. */
   readonly hasSecret: boolean;
+  /** What the reference to another DatabaseBranch leads to, where the source is one. */
+  readonly referred?: Referred | undefined;
 }
+
+/** A `databaseBranchRef` followed. */
+export type Referred = { readonly branchId: string } | { readonly problem: Problem };
 
 export function wishOf(
   object: DatabaseBranch,
   bclass: BranchClass,
-  { clusterID, ca, now, hasSecret }: WishContext,
+  { clusterID, ca, now, hasSecret, referred }: WishContext,
 ): Wished {
   const { metadata, spec } = object;
   const { name, namespace = '', uid = '' } = metadata;
   const { provider, login } = bclass.spec;
-  const source = sourceOf(object, bclass);
+  const reset = resetOf(spec);
+  const source = sourceOf(object, bclass, referred);
   const expiration = expirationOf(object, bclass, hasSecret ? now : undefined);
   const template = checkedTemplate(shapeOf(object, bclass, ca));
   const size = sizeOf(object, bclass);
   const wish: Wish = {
-    branchId: branchId({ clusterID, namespace, name, uid, resetToken: '' }),
+    branchId: branchId({ clusterID, namespace, name, uid, resetToken: reset.resetToken }),
+    ...reset,
     project: provider.project,
     source,
+    sourcePatterns: spec.source === undefined ? bclass.spec.sources.allow : [],
+    life: lifeOf(spec),
+    historyRetentionMs: retentionOf(bclass),
     expiration: expiration.value,
+    warnings: warningsOf(expiration.value.expireTime, createdMs(object)),
     leaseMs: parseDuration(bclass.spec.expiration.lease),
     size,
     secretName: secretNameOf(object),
@@ -94,7 +116,8 @@ export function wishOf(
     verifyLogin: spec.verify?.login !== 'Never',
   };
   const problems = [
-    ...sourceProblems(source, bclass),
+    ...(referred && 'problem' in referred ? [referred.problem] : []),
+    ...(referred ? [] : sourceProblems(source, bclass)),
     ...expiration.problems,
     ...sizeProblems(size, bclass),
     ...template.problems,
@@ -102,9 +125,41 @@ export function wishOf(
   return { wish, problems };
 }
 
-// Once the branch is on record, an edit of the class's default does not make it another's.
-const sourceOf = ({ spec, status }: DatabaseBranch, bclass: BranchClass): string =>
-  spec.source?.branch ?? status?.branch?.source?.branch ?? bclass.spec.sources.default ?? '';
+function resetOf({ reset }: DatabaseBranch['spec']): Pick<Wish, 'resetToken' | 'strategy' | 'drainMs'> {
+  const { token = '', strategy = 'Switch', drain = '5m' } = reset ?? {};
+  return { resetToken: token, strategy, drainMs: parseDuration(drain) };
+}
+
+function lifeOf({ deletionPolicy, children, expiration }: DatabaseBranch['spec']): Wish['life'] {
+  if (expiration?.never || children === 'Allow') return 'unleased';
+  return deletionPolicy === 'Retain' ? 'retained' : 'leased';
+}
+
+const retentionOf = ({ status }: BranchClass): number | undefined =>
+  status?.historyRetention === undefined ? undefined : parseDuration(status.historyRetention);
+
+/** An object whose branch is on record keeps its source until a reset, though the default of the class has changed. */
+function sourceOf({ spec, status }: DatabaseBranch, bclass: BranchClass, referred: Referred | undefined): string {
+  if (referred) return 'branchId' in referred ? referred.branchId : '';
+  return spec.source?.branch ?? recordedSource(status?.branch, spec) ?? bclass.spec.sources.default ?? '';
+}
+
+type Served = NonNullable<NonNullable<DatabaseBranch['status']>['branch']>;
+
+const recordedSource = (branch: Served | undefined, spec: DatabaseBranch['spec']): string | undefined =>
+  branch?.resetToken === resetOf(spec).resetToken ? branch.source?.branch : undefined;
+
+/** Whether a branch made from this source is what was asked for: its source may be known by more than one name. */
+export function mayComeFrom({ source, sourcePatterns }: Wish, id: string | undefined): boolean {
+  if (id === undefined) return false;
+  return id === source || sameObject(id, source) || (sourcePatterns.length > 0 && sourceAllowed(sourcePatterns, id));
+}
+
+/** Branches of one object: a reference to an object holds while its own branch is reset. */
+function sameObject(a: string, b: string): boolean {
+  const [tag, other] = [parseBranchId(a)?.tag, parseBranchId(b)?.tag];
+  return tag !== undefined && tag === other;
+}
 
 function shapeOf({ spec }: DatabaseBranch, bclass: BranchClass, ca: string | undefined): SecretShape {
   const { database, template } = spec.credentials;
@@ -165,19 +220,30 @@ function limitedLife(
   const { ttl, at } = object.spec.expiration ?? {};
   const { max, default: defaultLife } = bclass.spec.expiration;
   const created = createdMs(object);
-  if (!ttl && !at && lostAt)
-    return { value: { expireTime: mercy(created + parseDuration(defaultLife), lostAt), pinnedFrom }, problems: [] };
   const expireTime = at ? new Date(at) : new Date(created + parseDuration(ttl ?? defaultLife));
-  if (expireTime.getTime() <= created + parseDuration(max)) return { value: { expireTime, pinnedFrom }, problems: [] };
+  const value = { expireTime, pinnedFrom };
+  if (!ttl && !at && lostAt && expireTime <= lostAt) return { value: reprieve(lostAt, pinnedFrom), problems: [] };
+  // A branch that is served was within the maximum once, and its own words still say when it ends.
+  if (lostAt || expireTime.getTime() <= created + parseDuration(max)) return { value, problems: [] };
   return beforeEdit(object, {
     reason: Reason.ExpirationExceedsMaximum,
     message: `the branch would live for ${formatDuration(expireTime.getTime() - created)}, class ${bclass.metadata.name} allows ${max}: shorten spec.expiration`,
   });
 }
 
+/** A day and an hour before the end, as far as the object lives longer than that. */
+function warningsOf(expireTime: Date | undefined, createdAtMs: number): Date[] {
+  if (!expireTime) return [];
+  const lifeMs = expireTime.getTime() - createdAtMs;
+  return [24, 1].filter((h) => lifeMs > h * 3_600_000).map((h) => new Date(expireTime.getTime() - h * 3_600_000));
+}
+
 /** A default that the class has shortened meanwhile must not end at once what lost its status: a day's notice. */
-const mercy = (expireMs: number, now: Date): Date =>
-  new Date(expireMs <= now.getTime() ? now.getTime() + 24 * 3_600_000 : expireMs);
+const reprieve = (now: Date, pinnedFrom: string): Expiration => ({
+  expireTime: new Date(now.getTime() + 24 * 3_600_000),
+  pinnedFrom,
+  reprieved: true,
+});
 
 // An expiration that the class refuses changes nothing for a branch that is served: the one pinned before holds.
 function beforeEdit(object: DatabaseBranch, problem: Problem): ExpirationSeen {

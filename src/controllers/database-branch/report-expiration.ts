@@ -1,0 +1,68 @@
+// When the branch ends, and who sees to it, as the status shows it. Pure.
+import type { DatabaseBranchStatus } from '../../api/v1alpha1/database-branch.ts';
+import type { IssuedSecret } from '../../credentials/secret.ts';
+import type { Branch } from '../../lakebase/model.ts';
+import { cannotExpire } from './lease.ts';
+import type { Expiry } from './plan.ts';
+import type { Report } from './report.ts';
+import { viewOf, type World } from './world.ts';
+
+type Status = DatabaseBranchStatus;
+type Expiration = NonNullable<Status['expiration']>;
+type Enforcement = Pick<Expiration, 'enforcedBy' | 'leaseTime' | 'clampedFrom'>;
+
+export function expirationFields(seen: Report, issued: IssuedSecret | undefined): Partial<Status> {
+  const { wish, ended } = seen.world;
+  // Refused by the class and nothing pinned before: there is nothing to say.
+  if (!wish || ended || wish.expiration.pinnedFrom === undefined) return {};
+  const { expireTime, pinnedFrom } = wish.expiration;
+  return {
+    expiration: {
+      pinnedFrom,
+      ...(expireTime ? { expireTime: expireTime.toISOString() } : {}),
+      ...(enforcementSeen(seen, issued) ?? enforcementBefore(seen.world)),
+    },
+  };
+}
+
+function enforcementBefore({ object }: World): Enforcement {
+  const { enforcedBy, leaseTime, clampedFrom } = object.status?.expiration ?? {};
+  return {
+    ...(enforcedBy ? { enforcedBy } : {}),
+    ...(leaseTime ? { leaseTime } : {}),
+    ...(clampedFrom ? { clampedFrom } : {}),
+  };
+}
+
+/** What this pass learned of the provider's own expiry of the served branch, or of the one that is to be. */
+function enforcementSeen(seen: Report, issued: IssuedSecret | undefined): Enforcement | undefined {
+  const { world } = seen;
+  const id = issued?.binding.branchId ?? world.served?.id ?? world.wanted?.id;
+  if (id === undefined) return undefined;
+  const set = expirySet(seen, id);
+  if (set) return enforced(set);
+  const branch = viewOf(world, id)?.branch;
+  return branch?.seen === 'present' ? enforced(expiryOf(branch.value, enforcementBefore(world))) : undefined;
+}
+
+/** The expiry that this very step has told the provider. */
+function expirySet({ plan, outcome }: Report, id: string): Expiry | undefined {
+  if (plan.do === 'createBranch') return plan.wish.branchId === id ? plan.expiry : undefined;
+  return plan.do === 'setExpiry' && outcome.is === 'done' && plan.branch.id === id ? plan.expiry : undefined;
+}
+
+function expiryOf(branch: Branch, { leaseTime, clampedFrom }: Enforcement): Expiry {
+  const { expireTime: at } = branch;
+  if (!at || cannotExpire(branch)) return {};
+  const isUnchanged = clampedFrom !== undefined && at.toISOString() === leaseTime;
+  return { at, ...(isUnchanged ? { clampedFrom: new Date(clampedFrom) } : {}) };
+}
+
+function enforced({ at, clampedFrom }: Expiry): Enforcement {
+  if (!at) return { enforcedBy: 'Operator' };
+  return {
+    enforcedBy: 'Provider',
+    leaseTime: at.toISOString(),
+    ...(clampedFrom ? { clampedFrom: clampedFrom.toISOString() } : {}),
+  };
+}
