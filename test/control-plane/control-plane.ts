@@ -27,6 +27,8 @@ export interface ControlPlane {
   readonly adminToken: string;
   /** Path of a kubeconfig with that token. */
   readonly adminKubeconfig: string;
+  /** http://127.0.0.1:<port>, without authentication: for tests that read the whole history of the cluster. */
+  readonly etcdUrl: string;
   /** Path of a kubectl that uses this control plane as admin, unless KUBECONFIG or --kubeconfig says otherwise. */
   readonly kubectl: string;
   /** The folder with all state and logs; callers may put files of their own there. */
@@ -103,17 +105,22 @@ async function bringUp(guardian: Guardian, binaries: Binaries, options: ControlP
     caFile: layout.caFile,
     adminToken: layout.adminToken,
     adminKubeconfig: layout.adminKubeconfig,
+    etcdUrl: layout.etcdUrl,
     kubectl: layout.kubectl,
     dir: layout.dir,
     guardianPid: guardian.pid,
     kubeconfigFor: (token) => kubeconfigFor(layout, token),
     async killApiServer() {
+      // As behind a load balancer, the controllers meet no API server that is not ready: one that does not serve the
+      // custom resources yet would have them finish namespaces that still hold some.
+      controllerManager.signal('SIGSTOP');
       apiServer.signal('SIGKILL');
       await apiServer.whenEnded();
     },
     async startApiServer() {
       apiServer = await startServer();
       await serverReady();
+      controllerManager.signal('SIGCONT');
     },
     async restartApiServer() {
       await controlPlane.killApiServer();
