@@ -3,7 +3,7 @@
 
 RUN = @PATH="$(CURDIR)/node_modules/.bin:$$PATH"
 
-.PHONY: help setup demo test check format generate build emulator clean
+.PHONY: help setup demo test chaos check format generate build emulator mutation bench clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -14,6 +14,9 @@ demo: setup ## Show the main job from end to end; CONTEXT=<kube context> uses th
 
 test: setup ## Run all tests; the last line counts them
 	$(RUN) node scripts/test.ts
+
+chaos: setup ## Break everything at random for long; SEED=1 OPS=10000 say how, WITHOUT=kill leaves out
+	$(RUN) SEED='$(SEED)' OPS='$(OPS)' SETTLE='$(SETTLE)' WITHOUT='$(WITHOUT)' node scripts/chaos.ts
 
 check: setup ## Check format, lint, types and generated files
 	$(RUN) node scripts/check.ts
@@ -27,8 +30,14 @@ generate: setup ## Write the files that are generated from the source: CRDs and 
 build: setup ## Bundle the operator and the emulator into dist/
 	$(RUN) node scripts/build.ts
 
+bench: setup ## Measure what docs/benchmarks.md records, about 25 minutes; ROWS=one,many picks rows, RECORD=1 writes them down
+	$(RUN) ROWS='$(ROWS)' OUT='$(OUT)' RECORD='$(RECORD)' node scripts/bench.ts
+
 emulator: setup ## Run a local Lakebase; ARGS="..." are its arguments
 	$(RUN) node src/emulator/main.ts $(ARGS)
+
+mutation: setup ## Plant small faults in the deciding code, one by one, and name those that no test notices; ONLY=<part of a path>, SHARD=1/4, UNIT=1
+	$(RUN) ONLY='$(ONLY)' SHARD='$(SHARD)' UNIT='$(UNIT)' node scripts/mutation.ts
 
 clean: ## Remove what was built or installed in this folder
 	@rm -rf dist node_modules .lakebranch

@@ -16,7 +16,7 @@ export async function fillSamples({ dir, provider, manager, login }: Stack): Pro
   const folder = join(dir, 'samples');
   await mkdir(folder, { mode: 0o700 });
   const principals = { 'lakebranch-manager': manager, 'lakebranch-login': login };
-  for (const file of await readdir(samples)) {
+  for (const file of (await readdir(samples)).filter((name) => name.endsWith('.yaml'))) {
     const documents = parseAllDocuments(await readFile(join(samples, file), 'utf8')) as Document[];
     for (const document of documents) {
       if (document.get('kind') === 'BranchClass')

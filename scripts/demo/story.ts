@@ -24,6 +24,7 @@ export async function showStory(
   await showSecret(screen, stack);
   await showIsolation(screen, stack, production);
   await showRotation(screen, stack);
+  await showReset(screen, stack);
   await showDeletion(screen, stack);
   if (!keep) return;
   await stack.kubectl('apply', '-f', samples);
@@ -137,6 +138,58 @@ async function showRotation(screen: Screen, stack: Stack): Promise<void> {
   screen.say(`The new token logs in (${count} rows); the session of the old one goes on undisturbed.`);
 }
 
+/** What `kubectl get -o custom-columns` is asked for, to see a reset from outside. */
+const resetColumns = [
+  'READY:.status.conditions[?(@.type=="Ready")].status',
+  'DOING:.status.conditions[?(@.type=="Reconciling")].reason',
+  'HOST:.status.endpoint.host',
+  'OLD-BRANCH-GOES-AT:.status.superseded[0].until',
+].join(',');
+
+async function showReset(screen: Screen, stack: Stack): Promise<void> {
+  screen.chapter('A fresh copy for QA');
+  const before = await secretOf(stack);
+  const left = await withConnection(loginOf(before), async (client) => {
+    await client.query('DELETE FROM final_entities');
+    return countEntities(client);
+  });
+  screen.say(`A test run went wrong: ${left} rows are left on the branch. A new token asks for a fresh one.`);
+  const patch = JSON.stringify({ spec: { reset: { token: 'after-the-test-run' } } });
+  screen.command(`kubectl -n ${preview.namespace} patch dbb ${preview.name} --type=merge -p '${patch}'`);
+  const endTable = await showWhileResetting(screen, stack);
+  const begun = Date.now();
+  await stack.kubectl('-n', preview.namespace, 'patch', 'dbb', preview.name, '--type=merge', '-p', patch);
+  const login = await until('the Secret opens the fresh branch', async () => {
+    const now = loginOf(await secretOf(stack));
+    return now.host !== '' && now.host !== loginOf(before).host && now;
+  });
+  const count = await withConnection(login, countEntities);
+  const took = Date.now() - begun;
+  await endTable();
+  screen.say('', `The same Secret opens the fresh branch: ${count} rows, ${seconds(took)} after the patch.`);
+  screen.say('Pods have five minutes to take it up, then the provider removes the old branch.');
+}
+
+/** Returns what waits for the last row of the table. */
+async function showWhileResetting(screen: Screen, stack: Stack): Promise<() => Promise<void>> {
+  screen.command(`kubectl -n ${preview.namespace} get dbb ${preview.name} -o custom-columns='${resetColumns}'`);
+  let shown: readonly string[] = [];
+  const onRow = (cells: readonly string[]): void => screen.say(resetLine((shown = cells)));
+  const endTable = watchTable(
+    stack.cluster,
+    ['databasebranches', preview.name, '-n', preview.namespace, '-o', `custom-columns=${resetColumns}`],
+    onRow,
+  );
+  await until('the table is shown', () => shown[0] === 'True');
+  return async () => {
+    await until('the table shows the end of the reset', () => shown[1] === '<none>' && shown[3] !== '<none>');
+    await endTable();
+  };
+}
+
+const resetLine = (cells: readonly string[]): string =>
+  cells.map((cell, column) => cell.padEnd([8, 14, 16, 24][column] ?? 0)).join('');
+
 async function showDeletion(screen: Screen, stack: Stack): Promise<void> {
   screen.chapter('The preview ends');
   screen.command(`kubectl delete namespace ${preview.namespace}`);
@@ -147,7 +200,7 @@ async function showDeletion(screen: Screen, stack: Stack): Promise<void> {
   if (left.length !== 1) throw new Error(`branches are left: ${left.join(', ')}`);
   const deleted = (await stack.emulator.journal()).findLast(({ what }) => what === 'branch.delete');
   screen.say(
-    `The branch is gone after ${seconds(Date.parse(deleted?.at ?? '') - begun)}, the namespace after ${seconds(namespaceGone)}:`,
+    `Its branches are gone after ${seconds(Date.parse(deleted?.at ?? '') - begun)}, the namespace after ${seconds(namespaceGone)}:`,
   );
   screen.say('Kubernetes waits before it begins to empty a namespace, and before it looks again.');
   screen.say(`What the project still has: ${left.join(', ')}.`);

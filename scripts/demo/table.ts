@@ -6,8 +6,7 @@ import type { Cluster } from '../../test/stack/cluster.ts';
 const everyMs = 100;
 
 /**
- * `onRow` gets the header, and each row that differs from the one before in more than its last column, the age. Call
- * what it returns to end it.
+ * `onRow` gets the header, and each row that was not there before, whatever its age. Call what it returns to end it.
  */
 export function watchTable(
   cluster: Cluster,
@@ -19,10 +18,11 @@ export function watchTable(
   const watching = (async () => {
     while (!ended) {
       const text = await runKubectl(cluster, ['get', ...args]).catch(() => '');
-      for (const cells of tableCells(text)) {
-        const withoutAge = cells.slice(0, -1).join('|');
-        if (!seen.has(withoutAge)) onRow(cells);
-        seen.add(withoutAge);
+      const [header = [], ...rows] = tableCells(text);
+      for (const cells of [header, ...rows]) {
+        const row = withoutAge(cells, header).join('|');
+        if (!seen.has(row)) onRow(cells);
+        seen.add(row);
       }
       await sleep(everyMs);
     }
@@ -32,6 +32,9 @@ export function watchTable(
     await watching;
   };
 }
+
+const withoutAge = (cells: readonly string[], header: readonly string[]): string[] =>
+  cells.filter((_, column) => header[column] !== 'AGE');
 
 /** Rows of one table: a column begins where its header begins, so that empty cells are not lost. */
 export function tableCells(text: string): string[][] {

@@ -1,0 +1,98 @@
+// What the pages say, held against what there is: links, settings, files, metrics.
+import { readFileSync, existsSync, globSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { createMetrics } from '../src/metrics/registry.ts';
+
+const root = join(import.meta.dirname, '..');
+const read = (path: string): string => readFileSync(join(root, path), 'utf8');
+const pages = globSync(['*.md', 'docs/**/*.md', 'src/**/*.md', 'test/**/*.md'], { cwd: root }).toSorted();
+
+/** The anchor that a heading gets where Markdown is shown. */
+const anchorOf = (heading: string): string =>
+  heading
+    .toLowerCase()
+    .replaceAll(/[^\w\s-]/g, '')
+    .trim()
+    .replaceAll(/\s/g, '-');
+
+const withoutCode = (text: string): string => text.replaceAll(/^```[^]*?^```/gm, '');
+const anchorsIn = (path: string): string[] =>
+  [...withoutCode(read(path)).matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) => anchorOf(heading));
+const linksIn = (text: string): string[] =>
+  [...withoutCode(text).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = '']) => target);
+
+function isBroken(from: string, link: string): boolean {
+  const [target = '', anchor] = link.split('#');
+  const path = target === '' ? from : join(dirname(from), target);
+  if (!existsSync(join(root, path))) return true;
+  return anchor !== undefined && !anchorsIn(path).includes(anchor);
+}
+
+test.each(pages)('every link of %s leads somewhere', (page) => {
+  const own = linksIn(read(page)).filter((link) => !/^[a-z]+:/.test(link));
+  expect(own.filter((link) => isBroken(page, link))).toEqual([]);
+});
+
+test('every setting of the operator is in the table of docs/operations.md, with its default', () => {
+  const settings = [...read('src/config.ts').matchAll(/^ {2}([A-Z_]+): (.*)/gm)].map(([, name, rule = '']) => ({
+    name,
+    preset: /\.default\('?([^')]+)'?\)/.exec(rule)?.[1],
+  }));
+  const rows = new Map(
+    [...read('docs/operations.md').matchAll(/^\| `([A-Z_]+)` *\| (.*?) *\|/gm)].map(([, name, preset]) => [
+      name,
+      preset,
+    ]),
+  );
+  expect(new Set(rows.keys())).toEqual(new Set(settings.map(({ name }) => name)));
+  const withDefault = settings.filter(({ preset }) => preset !== undefined);
+  expect(withDefault.length).toBeGreaterThan(5);
+  for (const { name, preset = '' } of withDefault)
+    expect(rows.get(name), name).toBe(`\`${preset.replaceAll('_', '')}\``);
+});
+
+test('docs/architecture.md has a line for every file of the loop of a DatabaseBranch', () => {
+  const [, section = ''] = read('docs/architecture.md').split('## The files of');
+  const named = [...section.matchAll(/^\| `([a-z-]+\.ts)`/gm)].map(([, file]) => file);
+  const files = globSync('*.ts', { cwd: join(root, 'src/controllers/database-branch') });
+  expect(new Set(named)).toEqual(new Set(files.filter((file) => !file.endsWith('.test.ts'))));
+});
+
+test('the decisions are numbered without a gap', () => {
+  const numbers = globSync('*.md', { cwd: join(root, 'docs/adr') })
+    .toSorted()
+    .map((name) => Number(name.slice(0, 4)));
+  expect(numbers).toEqual(numbers.map((_, index) => index + 1));
+});
+
+describe('alerts', () => {
+  interface Rule {
+    readonly alert: string;
+    readonly expr: string;
+    readonly annotations: { readonly runbook: string };
+  }
+  const { groups } = parse(read('deploy/alerts.yaml')) as { groups: { rules: Rule[] }[] };
+  const rules = groups.flatMap((group) => group.rules);
+  const registry = createMetrics({ objects: () => [], queueDepth: () => [], leading: () => false }).registry;
+  const namesOfMetrics = new Set(registry.getMetricsAsArray().map(({ name }) => name));
+  const metricsIn = (text: string): string[] =>
+    text.match(/\b(lakebranch|controller_runtime|rest_client|leader_election|workqueue)_[a-z_]+/g) ?? [];
+
+  test.each(rules)(
+    '$alert asks for metrics that there are, and names a section that there is',
+    ({ expr, annotations }) => {
+      expect(metricsIn(expr).length).toBeGreaterThan(0);
+      expect(metricsIn(expr).filter((name) => !namesOfMetrics.has(name))).toEqual([]);
+      expect(isBroken('README.md', annotations.runbook)).toBe(false);
+    },
+  );
+
+  test('docs/operations.md tells of every metric of ours, and of no other', () => {
+    const [, section = ''] = read('docs/operations.md').split('## What to watch');
+    const told = new Set(metricsIn(section));
+    expect([...namesOfMetrics].filter((name) => name.startsWith('lakebranch_') && !told.has(name))).toEqual([]);
+    expect([...told].filter((name) => !namesOfMetrics.has(name))).toEqual([]);
+  });
+});
