@@ -142,6 +142,36 @@ test('Retain: an expiry that somebody shortened is put right before the object g
   expect((world.branches()[0]?.expiresAt ?? 0) - world.clock.now().getTime()).toBeGreaterThan(190 * hourMs);
 });
 
+test('Retain: a refusal that passes costs nothing of the life that was asked for', async () => {
+  const first = await given({ deletionPolicy: 'Retain', expiration: { ttl: '200h' } });
+  await world.byHand('PATCH', `projects/shop/branches/${first}?update_mask=spec.expiration`, {
+    spec: { ttl: '3600s' },
+  });
+  world.emulator.faults.inject({
+    method: 'PATCH',
+    times: 2,
+    trouble: { kind: 'answer', status: 400, errorCode: 'INVALID_PARAMETER_VALUE', message: 'not now' },
+  });
+  remove();
+  await world.settle(2 * minuteMs);
+  expect(world.object('db')).toBeUndefined();
+  expect((world.branches()[0]?.expiresAt ?? 0) - world.clock.now().getTime()).toBeGreaterThan(190 * hourMs);
+});
+
+test('Retain: what the provider refuses again and again is clamped, said, and lets the object go', async () => {
+  const first = await given({ deletionPolicy: 'Retain', expiration: { ttl: '200h' } });
+  await world.byHand('PATCH', `projects/shop/branches/${first}?update_mask=spec.expiration`, {
+    spec: { ttl: '3600s' },
+  });
+  world.emulator.faults.set({ limits: { expirationSeconds: 100 * 3600 } });
+  remove();
+  await world.settle(5 * minuteMs);
+  expect(world.object('db')).toBeUndefined();
+  const leftMs = (world.branches()[0]?.expiresAt ?? 0) - world.clock.now().getTime();
+  expect(leftMs).toBeGreaterThan(90 * hourMs);
+  expect(classEvents()[0]).toContain(new Date(world.branches()[0]?.expiresAt ?? 0).toISOString());
+});
+
 test('Retain: an outage keeps the object, because nobody else would know the end', async () => {
   await given({ deletionPolicy: 'Retain', expiration: { ttl: '200h' } });
   outage();

@@ -90,7 +90,7 @@ function noteRefused(remembered: RememberedBranch, aheadMs: number): void {
 
 function tookExpiry({ memory, world }: Reach, remembered: RememberedBranch, expiry: Expiry, aheadMs?: number): void {
   if (remembered.refusedAheadMs === undefined || aheadMs === undefined) return;
-  if (expiry.clampedFrom) memory.ceilings.set(world.object.spec.className, aheadMs);
+  if (expiry.clampedFrom) memory.learnCeiling(world.object.spec.className, aheadMs);
   delete remembered.refusedAheadMs;
 }
 

@@ -4,10 +4,11 @@ import { annotationKey } from '../../api/names.ts';
 import type { DatabaseBranch } from '../../api/v1alpha1/database-branch.ts';
 import { Reason } from '../../api/v1alpha1/reasons.ts';
 import type { Branch } from '../../lakebase/model.ts';
-import { cannotExpire, netMs, toleranceMs } from './lease.ts';
+import { cannotExpire, netMs, nextCeilingMs, toleranceMs } from './lease.ts';
 import { isGone, isStranger, mayBeDeleted } from './ours.ts';
 import { deleteAgainMs } from './pacing.ts';
 import { lookAround, trouble, waitFor, type Expiry, type Plan, type Wait } from './plan.ts';
+import type { Wish } from './wish.ts';
 import type { BranchView, Family, World } from './world.ts';
 
 /** After so long without a POST by us or our predecessor, a 404 for an id that nobody ever saw means "never made". */
@@ -66,11 +67,13 @@ const keptBranch = ({ wish, served, ended }: World, left: readonly ThereView[]):
   wish?.life === 'retained' && !ended ? left.find(({ id, uid }) => id === served?.id && uid === served.uid) : undefined;
 
 /** The object may go when the provider is seen to know the end of the branch: nobody will tell it later. */
-function retain({ wish, memory }: World, { branch: { value: branch }, memory: { lease } }: ThereView, now: Date): Plan {
+function retain({ wish }: World, view: ThereView, now: Date): Plan {
+  const branch = view.branch.value;
+  const { lease } = view.memory;
   const why = `branch ${branch.id} is retained`;
   const expireTime = wish?.expiration.expireTime;
-  if (!expireTime || cannotExpire(branch)) return { do: 'release', why, left: { how: 'Retained' } };
-  const expiry = retainedExpiry(expireTime, memory.ceilingMs, now);
+  if (!wish || !expireTime || cannotExpire(branch)) return { do: 'release', why, left: { how: 'Retained' } };
+  const expiry = retainedExpiry(expireTime, believedCeilingMs(view, wish), now);
   if (branch.expireTime && branch.expireTime.getTime() >= expiry.at.getTime() - toleranceMs)
     return { do: 'release', why, left: { how: 'Retained', until: branch.expireTime } };
   if (lease && lease.nextInMs > 0)
@@ -81,6 +84,14 @@ function retain({ wish, memory }: World, { branch: { value: branch }, memory: { 
     );
   return { do: 'setExpiry', branch, expiry, why: 'lease' };
 }
+
+const refusalsToBelieve = 3;
+
+/** What this object gives up for good is not decided by one refusal, nor by what another branch was refused. */
+const believedCeilingMs = ({ memory: { lease, refusedAheadMs } }: ThereView, wish: Wish): number | undefined =>
+  refusedAheadMs !== undefined && (lease?.attempts ?? 0) >= refusalsToBelieve
+    ? nextCeilingMs(refusedAheadMs, wish)
+    : undefined;
 
 /** The clamped maximum, where there is one, counts as the full expiry. */
 function retainedExpiry(end: Date, ceilingMs: number | undefined, now: Date): Required<Pick<Expiry, 'at'>> & Expiry {

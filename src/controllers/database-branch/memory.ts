@@ -73,6 +73,8 @@ const secretIntervalMs = (objects: number): number => Math.max(60_000, (objects 
 const appearsWithinMs = 2 * 60_000;
 const checkIntervalMs = 10 * 60_000;
 const keptBranches = 8;
+/** As long as it takes to extend every lease of a class once. */
+const ceilingKeptMs = 12 * 3_600_000;
 /** A held token that is not written within this time is dropped and minted again. */
 const heldMs = 5 * 60_000;
 
@@ -81,7 +83,7 @@ export class Memory {
   readonly #objects = new Map<string, Remembered>();
   readonly pace = new Pace();
   /** By class name: how far ahead, in ms, the provider lets a branch expire, where it was seen to refuse more. */
-  readonly ceilings = new Map<string, number>();
+  readonly #ceilings = new Map<string, { readonly aheadMs: number; readonly at: number }>();
   /** When this process began to lead. */
   readonly #leadingSince: number;
 
@@ -178,7 +180,7 @@ export class Memory {
       checkedMsAgo: now - (memory.checkedAt ?? -Infinity),
       unnoted: this.#unnoted(metadata.uid ?? ''),
       deletionFailures: memory.deletionFailures ?? 0,
-      ceilingMs: this.ceilings.get(spec.className),
+      ceilingMs: this.#ceilingOf(spec.className),
     };
   }
 
@@ -248,6 +250,16 @@ export class Memory {
     const memory = this.of(uid);
     if (memory.transition) this.pace.note(memory.transition.kind, this.now() - memory.transition.since);
     delete memory.transition;
+  }
+
+  /** A class learned how far ahead its branches may expire. It is asked for more again after a while: a refusal may pass. */
+  learnCeiling(className: string, aheadMs: number): void {
+    this.#ceilings.set(className, { aheadMs, at: this.now() });
+  }
+
+  #ceilingOf(className: string): number | undefined {
+    const known = this.#ceilings.get(className);
+    return known && this.now() - known.at < ceilingKeptMs ? known.aheadMs : undefined;
   }
 
   /** The provider could not be asked about an object that is being deleted. */
