@@ -20,6 +20,7 @@ import {
 } from '../../src/credentials/secret.ts';
 import { systemClock } from '../../src/kit/clock.ts';
 import type { Condition } from '../../src/kit/kube.ts';
+import { Reflector } from '../../src/kit/reflector.ts';
 import { HttpKube } from '../../src/kit/kube-http.ts';
 import { kubeconfigConnection } from '../../src/kit/kubeconfig.ts';
 import { oauthTokenSource } from '../../src/lakebase/auth.ts';
@@ -67,23 +68,19 @@ function clientOf(host: string, { clientId, clientSecret }: ServicePrincipal): L
 }
 
 async function work(): Promise<void> {
-  const { namespace } = config;
-  const { metadata } = await kube.list(databaseBranchResource, { namespace, limit: 1 });
-  const changes = kube.watch<DatabaseBranch>(databaseBranchResource, {
-    namespace,
-    resourceVersion: metadata.resourceVersion ?? '',
-    signal: new AbortController().signal,
-    timeoutSeconds: 3600,
-  });
-  process.stdout.write('watching\n');
   const letting = new Set<string>();
-  for await (const { type, object } of changes) {
-    const { uid = '', deletionTimestamp } = object.metadata;
-    if (type === 'ADDED') void serve(object);
-    if (type !== 'MODIFIED' || deletionTimestamp === undefined || letting.has(uid)) continue;
-    letting.add(uid);
-    if (config.deleteMs !== undefined) void letGo(object, config.deleteMs);
-  }
+  const reflector = new Reflector<DatabaseBranch>(
+    { kube, type: databaseBranchResource, clock: systemClock, namespace: config.namespace },
+    (change, object) => {
+      const { uid = '', deletionTimestamp } = object.metadata;
+      if (change === 'add') void serve(object);
+      if (change !== 'update' || deletionTimestamp === undefined || letting.has(uid)) return;
+      letting.add(uid);
+      if (config.deleteMs !== undefined) void letGo(object, config.deleteMs);
+    },
+  );
+  void reflector.whenSynced.then(() => process.stdout.write('watching\n'));
+  await reflector.run(new AbortController().signal);
 }
 
 async function letGo({ metadata, spec }: DatabaseBranch, deleteMs: number): Promise<void> {

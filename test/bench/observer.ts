@@ -2,7 +2,9 @@
 import { databaseBranchResource } from '../../src/api/names.ts';
 import type { DatabaseBranch } from '../../src/api/v1alpha1/database-branch.ts';
 import { findCondition } from '../../src/kit/conditions.ts';
-import { keyOf, type Kube, type WatchEvent } from '../../src/kit/kube.ts';
+import { systemClock } from '../../src/kit/clock.ts';
+import { keyOf, type Kube } from '../../src/kit/kube.ts';
+import { Reflector, type Change } from '../../src/kit/reflector.ts';
 import { until } from '../stack/until.ts';
 
 export class Observer implements AsyncDisposable {
@@ -13,20 +15,15 @@ export class Observer implements AsyncDisposable {
   readonly #stop = new AbortController();
   #watching: Promise<void> = Promise.resolve();
 
-  /** Of one namespace, or of all. */
+  /** Of one namespace, or of all. Under load the API server ends watches that are slow; this one goes on. */
   static async start(kube: Kube, namespace?: string): Promise<Observer> {
     const observer = new Observer();
-    const scope = namespace === undefined ? {} : { namespace };
-    const { metadata } = await kube.list(databaseBranchResource, { ...scope, limit: 1 });
-    const changes = kube.watch<DatabaseBranch>(databaseBranchResource, {
-      ...scope,
-      resourceVersion: metadata.resourceVersion ?? '',
-      signal: observer.#stop.signal,
-      timeoutSeconds: 3600,
-    });
-    observer.#watching = observer.#follow(changes).catch((error: unknown) => {
-      if (!observer.#stop.signal.aborted) throw error;
-    });
+    const reflector = new Reflector<DatabaseBranch>(
+      { kube, type: databaseBranchResource, clock: systemClock, ...(namespace === undefined ? {} : { namespace }) },
+      (change, object) => observer.#note(change, object),
+    );
+    observer.#watching = reflector.run(observer.#stop.signal);
+    await reflector.whenSynced;
     return observer;
   }
 
@@ -41,14 +38,10 @@ export class Observer implements AsyncDisposable {
     return Math.max(...keys.map((key) => this.readyAt.get(key) ?? Number.NaN));
   }
 
-  async #follow(changes: AsyncIterable<WatchEvent<DatabaseBranch>>): Promise<void> {
-    for await (const { type, object } of changes) if (type !== 'BOOKMARK') this.#note(type, object);
-  }
-
-  #note(type: string, { metadata, status }: DatabaseBranch): void {
+  #note(change: Change, { metadata, status }: DatabaseBranch): void {
     const key = keyOf(metadata);
     const now = performance.now();
-    if (type === 'DELETED') this.goneAt.set(key, now);
+    if (change === 'delete') this.goneAt.set(key, now);
     if (metadata.deletionTimestamp !== undefined && !this.deletingAt.has(key)) this.deletingAt.set(key, now);
     const ready = findCondition(status?.conditions ?? [], 'Ready')?.status === 'True';
     if (ready && !this.readyAt.has(key)) this.readyAt.set(key, now);

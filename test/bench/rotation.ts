@@ -3,7 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { annotationKey, managedByLabel, secretResource } from '../../src/api/names.ts';
 import { renewTime } from '../../src/credentials/plan.ts';
 import type { Secret } from '../../src/credentials/secret.ts';
+import { systemClock } from '../../src/kit/clock.ts';
 import { keyOf } from '../../src/kit/kube.ts';
+import { Reflector } from '../../src/kit/reflector.ts';
 import { tally, withoutLease } from './audit.ts';
 import { atMost, quantile, type Figure } from './figures.ts';
 import { routeOf } from './provider.ts';
@@ -88,20 +90,18 @@ class RotationWatch implements AsyncDisposable {
 
   static async start({ kube }: Stage): Promise<RotationWatch> {
     const watch = new RotationWatch();
-    const labelSelector = `${managedByLabel.key}=${managedByLabel.value}`;
-    const { metadata, items } = await kube.list<Secret>(secretResource, { labelSelector });
-    for (const secret of items) watch.#note(secret);
-    watch.latenessMs.length = 0;
-    const resourceVersion = metadata.resourceVersion ?? '';
-    const options = { labelSelector, resourceVersion, signal: watch.#stop.signal, timeoutSeconds: 3600 };
-    watch.#watching = watch.#follow(kube.watch<Secret>(secretResource, options)).catch((error: unknown) => {
-      if (!watch.#stop.signal.aborted) throw error;
-    });
+    const reflector = new Reflector<Secret>(
+      {
+        kube,
+        type: secretResource,
+        clock: systemClock,
+        labelSelector: `${managedByLabel.key}=${managedByLabel.value}`,
+      },
+      (change, secret) => change !== 'delete' && watch.#note(secret),
+    );
+    watch.#watching = reflector.run(watch.#stop.signal);
+    await reflector.whenSynced;
     return watch;
-  }
-
-  async #follow(changes: ReturnType<Stage['kube']['watch']>): Promise<void> {
-    for await (const { type, object } of changes) if (type !== 'BOOKMARK') this.#note(object as Secret);
   }
 
   #note({ metadata }: Secret): void {
