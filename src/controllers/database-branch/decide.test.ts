@@ -634,20 +634,6 @@ test.each<[string, Flat, string]>([
     'stalled DeletionBlocked',
   ],
   [
-    'while something holds it up, a Secret that exists is renewed',
-    {
-      ...deleting,
-      ...ours({ issueTime: later(-minutes(40)), expireTime: later(minutes(20)) }),
-      tagged: present([aBranch({ isProtected: true })]),
-    },
-    'issue RenewalDue',
-  ],
-  [
-    'and one that is fresh is left alone',
-    { ...deleting, ...ours({}), tagged: present([aBranch({ isProtected: true })]) },
-    'stalled DeletionBlocked',
-  ],
-  [
     'an object without a branch does not need its class',
     { deleting: true, wish: undefined, ...problem('ClassNotFound') },
     'release',

@@ -17,7 +17,7 @@ import { isReset, type BranchView, type World } from './world.ts';
 
 export function decide(world: World, now: Date): Plan {
   const { wish, wanted } = world;
-  if (world.deleting) return leave(world, now);
+  if (world.deleting) return decideDeletion(world, now);
   if (!world.claimed) return { do: 'claim' };
   if (world.ended) return decideEnded(world);
   if (world.secret.is === 'notRead') return { do: 'idle', lookInMs: world.memory.secretReadInMs };
@@ -25,16 +25,6 @@ export function decide(world: World, now: Date): Plan {
   if (world.paused === 'all') return park(world, wish, now);
   return live(world, wish, wanted, now);
 }
-
-/** While something holds up a deletion, pods may still be draining: the Secret that they have is kept fresh, none is made. */
-function leave(world: World, now: Date): Plan {
-  const plan = decideDeletion(world, now);
-  if (plan.do !== 'wait' || plan.transition || !world.wish || !rotates(world)) return plan;
-  const secret = servedSecret(world);
-  return (secret && credentialStep(world, world.wish, secret, now)) ?? plan;
-}
-
-const rotates = ({ claimed, ended, paused }: World): boolean => claimed && !ended && paused !== 'all';
 
 const unusableClass: Problem = {
   reason: Reason.ClassNotReady,
