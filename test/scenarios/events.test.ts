@@ -49,9 +49,9 @@ async function restless(hours: number): Promise<void> {
   }
 }
 
-test('a create tells three things: asked for, Secret written, ready', async () => {
+test('a create tells two things: asked for, and ready with its Secret written', async () => {
   await given();
-  expect(reasons('Normal').sort()).toEqual(['Available', 'BranchRequested', 'CredentialIssued']);
+  expect(reasons('Normal').sort()).toEqual(['BranchRequested', 'CredentialIssued']);
   expect(reasons('Warning')).toEqual([]);
   expect(events().every(({ regarding }) => regarding.uid === world.object('db')?.metadata.uid)).toBe(true);
 });

@@ -37,6 +37,30 @@ test('an applied object becomes Ready with a Secret that opens its own branch', 
   expect(world.object('db')?.status?.candidate).toBeUndefined();
 });
 
+test('a create costs few requests: what was seen a moment ago is not asked for again', async () => {
+  begin().launch();
+  await world.settle();
+  const kubeBefore = world.kube.calls.length;
+  const asked = (): number => Object.values(world.emulator.admin.requests()).reduce((sum, count) => sum + count, 0);
+  const askedBefore = asked();
+  world.apply('db');
+  await world.settle(2000);
+  expect(world.ready('db')).toBe('True');
+  const ours = world.kube.calls.slice(kubeBefore).filter(({ key }) => key.startsWith('pr-1/'));
+  expect(ours.map(({ verb, type, subresource = '' }) => `${verb} ${type.plural} ${subresource}`.trim()).sort()).toEqual(
+    [
+      'create events',
+      'create events',
+      'create secrets',
+      'get secrets',
+      'mergePatch databasebranches',
+      'replace databasebranches status',
+      'replace databasebranches status',
+    ],
+  );
+  expect(asked() - askedBefore).toBeLessThanOrEqual(15);
+});
+
 test('the login does not open the source; a sibling only under token scope workspace', async () => {
   begin().launch();
   world.apply('db');

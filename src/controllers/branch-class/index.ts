@@ -11,7 +11,7 @@ import type { WorkQueue } from '../../kit/queue.ts';
 import { lookAgain, settled, type Next } from '../../kit/result.ts';
 import { writeStatus } from '../../kit/status.ts';
 import { LakebaseError } from '../../lakebase/errors.ts';
-import type { Providers } from '../providers.ts';
+import type { Provider, Providers } from '../providers.ts';
 import { countsOf, countTheSame, withCountsOf } from './counts.ts';
 import { decide, holdsClass, type ProjectSeen, type World } from './decide.ts';
 import { report } from './report.ts';
@@ -26,8 +26,10 @@ export interface BranchClassDeps {
 }
 
 /** A project that is there seldom goes; one that is not is looked for again soon. */
-const healthyMs = 5 * 60_000;
+const healthyMs = 60 * 60_000;
 const unhealthyMs = 10_000;
+/** Whether its credentials can still be read is looked at more often: that costs the provider nothing. */
+const credentialsMs = 5 * 60_000;
 /** Counts change with every object; they are written no more often than this. */
 const countsMs = 10_000;
 
@@ -68,7 +70,7 @@ async function pass(deps: PassDeps, bclass: BranchClass, signal: AbortSignal): P
     case 'report': {
       const countsInMs = await say(deps, world, signal);
       if (countsInMs > 0) return lookAgain(countsInMs, 'the counts were written a moment ago');
-      return lookAgain(world.project.seen === 'present' ? healthyMs : unhealthyMs, 'look for the project again');
+      return lookAgain(world.project.seen === 'present' ? credentialsMs : unhealthyMs, 'look for the project again');
     }
   }
 }
@@ -107,6 +109,7 @@ async function observe(deps: PassDeps, bclass: BranchClass, signal: AbortSignal)
 interface Asked {
   readonly at: number;
   readonly generation: number | undefined;
+  readonly manager: Provider['manager'];
   readonly project: ProjectSeen;
 }
 
@@ -116,19 +119,25 @@ async function projectSeen(
   signal: AbortSignal,
 ): Promise<ProjectSeen> {
   const { uid = '', generation } = bclass.metadata;
+  const provider = await providers.of(bclass);
+  if (!provider.usable) return { seen: 'unusable', reason: provider.reason, message: provider.message };
+  const { manager } = provider.provider;
   const last = asked.get(uid);
   const keptMs = last?.project.seen === 'present' ? healthyMs : unhealthyMs;
-  if (last && last.generation === generation && clock.monotonicMs() - last.at < keptMs) return last.project;
-  const project = await askForProject(providers, bclass, signal);
-  asked.set(uid, { at: clock.monotonicMs(), generation, project });
+  const asBefore = last?.generation === generation && last?.manager === manager;
+  if (last && asBefore && clock.monotonicMs() - last.at < keptMs) return last.project;
+  const project = await askForProject(manager, bclass, signal);
+  asked.set(uid, { at: clock.monotonicMs(), generation, manager, project });
   return project;
 }
 
-async function askForProject(providers: Providers, bclass: BranchClass, signal: AbortSignal): Promise<ProjectSeen> {
-  const provider = await providers.of(bclass);
-  if (!provider.usable) return { seen: 'unusable', reason: provider.reason, message: provider.message };
+async function askForProject(
+  manager: Provider['manager'],
+  bclass: BranchClass,
+  signal: AbortSignal,
+): Promise<ProjectSeen> {
   try {
-    return { seen: 'present', value: await provider.provider.manager.getProject(bclass.spec.provider.project, signal) };
+    return { seen: 'present', value: await manager.getProject(bclass.spec.provider.project, signal) };
   } catch (error) {
     if (error instanceof LakebaseError) return { seen: 'unknown', error };
     throw error;

@@ -42,7 +42,8 @@ function readiness(pass: Pass): Announcement[] {
 }
 
 const isToldByStep = ({ plan }: Pass, { reason }: Condition): boolean =>
-  plan.do === 'deleteSecret' && reason === Reason.SecretPending;
+  (plan.do === 'deleteSecret' && reason === Reason.SecretPending) ||
+  (plan.do === 'issue' && plan.why === 'First' && reason === Reason.Available);
 
 /** Ready is lost on purpose: somebody asked for it. */
 const asAsked = new Set<string>([Reason.Deleting, Reason.Resetting, Reason.PausedByAnnotation]);
@@ -135,7 +136,7 @@ function issued(
 }
 
 const whys: Readonly<Record<Exclude<IssueReason, 'RenewalDue'>, string>> = {
-  First: 'the branch is ready',
+  First: 'the branch is ready, and the Secret opens it',
   Reset: 'it opens the fresh branch now',
   RotationRequested: 'spec.credentials.rotateToken has a new value',
   Healing: 'the Secret was missing or had been edited',

@@ -1,4 +1,5 @@
 // From a branch that is the object's own to the Secret that opens it: size, role, login, proof. Pure.
+import type { DatabaseBranch } from '../../api/v1alpha1/database-branch.ts';
 import { Reason } from '../../api/v1alpha1/reasons.ts';
 import type { Branch, Endpoint, Role } from '../../lakebase/model.ts';
 import { issueStep, loginStep } from './decide-credential.ts';
@@ -14,7 +15,7 @@ const stuckInInitMs = 60 * 60_000;
 
 /** Each step first looks whether it is done. */
 export function prepare(world: World, wish: Wish, view: BranchView, branch: Branch, now: Date): Plan {
-  if (branch.state !== 'READY') return starting(world, branch, now);
+  if (branch.state !== 'READY') return starting(world.object, branch, now);
   const { endpoint } = view;
   if (endpoint.seen === 'notAsked') return look('endpoint', view);
   if (endpoint.seen === 'unknown') return trouble(endpoint.error);
@@ -59,8 +60,8 @@ function endpointStep(view: BranchView, wish: Wish, endpoint: Endpoint): Plan | 
   return waitFor(Reason.EndpointStarting, 'the endpoint is changing its size', { transition: 'endpoint' });
 }
 
-function starting({ object }: World, branch: Branch, now: Date): Wait {
-  const since = branch.createTime ?? new Date(object.metadata.creationTimestamp ?? now);
+export function starting({ metadata }: DatabaseBranch, branch: Branch, now: Date): Wait {
+  const since = branch.createTime ?? new Date(metadata.creationTimestamp ?? now);
   const forMs = now.getTime() - since.getTime();
   if (forMs < slowInitMs)
     return waitFor(Reason.BranchStarting, `branch ${branch.id} is starting`, { transition: 'branch' });

@@ -136,5 +136,6 @@ export function park(world: World, wish: Wish, now: Date): Plan {
   if (!served || served.memory.gone) return wait;
   const full: Wish = { ...wish, life: wish.life === 'leased' ? 'retained' : wish.life };
   if (served.branch.seen === 'notAsked' && leaseByStatus(world, full, now) <= now) return look('branch', served);
-  return leaseStep(world, full, served, now) ?? (served.memory.lease ? { ...wait, lookInMs: 10_000 } : wait);
+  const isOpen = served.branch.seen === 'unknown' || served.memory.lease !== undefined;
+  return leaseStep(world, full, served, now) ?? (isOpen ? { ...wait, lookInMs: 10_000 } : wait);
 }

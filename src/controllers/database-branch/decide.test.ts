@@ -52,6 +52,18 @@ function short(change: Flat): string {
   }
 }
 
+const dueAt = (ms: number) => ({
+  credentials: {
+    secretName: 'db',
+    username: 'app',
+    issueTime: later(ms - hours(0.5)).toISOString(),
+    renewTime: later(ms).toISOString(),
+    expireTime: later(ms + hours(0.5)).toISOString(),
+    revision: 1,
+  },
+});
+const endsAt = (ms: number) => ({ expiration: { expireTime: later(ms).toISOString() } });
+
 const expired = { expiration: { expireTime: later(-1000), pinnedFrom: 'p' } };
 const problem = (reason: 'SourceNotAllowed' | 'NamespaceNotAllowed' | 'TemplateInvalid' | 'ClassNotFound') => ({
   problems: [{ reason, message: 'm' }],
@@ -371,6 +383,16 @@ test.each<[string, Flat, string]>([
   ],
   ['before the Secret was read nothing is decided', { secret: { is: 'notRead' } }, 'idle'],
 ])('permission: %s', (_sentence, change, expected) => expect(short(change)).toBe(expected));
+
+test.each([
+  ['in its turn', {}, minutes(3), minutes(3)],
+  ['a minute before its token is due', dueAt(minutes(5)), minutes(8), minutes(4)],
+  ['a minute before the branch ends', endsAt(minutes(2)), minutes(8), minutes(1)],
+  ['in a second when that has passed', endsAt(-1), minutes(8), 1000],
+])('a Secret that was not read yet is read %s', (_when, status, secretReadInMs, lookInMs) => {
+  const world = aWorld({ secret: { is: 'notRead' }, object: { ...object, status }, memory: { secretReadInMs } });
+  expect(decide(world, now)).toEqual({ do: 'idle', lookInMs });
+});
 
 test.each<[string, Flat, string]>([
   [

@@ -15,15 +15,27 @@ import { available, hold, look, trouble, waitFor, writeRefused, type Plan, type 
 import type { Problem, Wish } from './wish.ts';
 import { isReset, type BranchView, type World } from './world.ts';
 
+/** An object of which nothing is due within this time by its status need not have its Secret read yet. */
+export const quietForMs = 60_000;
+
 export function decide(world: World, now: Date): Plan {
   const { wish, wanted } = world;
   if (world.deleting) return decideDeletion(world, now);
   if (!world.claimed) return { do: 'claim' };
   if (world.ended) return decideEnded(world);
-  if (world.secret.is === 'notRead') return { do: 'idle', lookInMs: world.memory.secretReadInMs };
+  if (world.secret.is === 'notRead') return { do: 'idle', lookInMs: quietMs(world, now) };
   if (!wish || !wanted) return hold(world.problems[0] ?? unusableClass);
   if (world.paused === 'all') return park(world, wish, now);
   return live(world, wish, wanted, now);
+}
+
+/** Until the Secret is to be read: in its turn, or before anything is due by the status. */
+function quietMs({ memory, object }: World, now: Date): number {
+  const { credentials, expiration } = object.status ?? {};
+  const dueMs = [credentials?.renewTime, expiration?.expireTime].map((time) =>
+    time === undefined ? Infinity : new Date(time).getTime() - now.getTime() - quietForMs,
+  );
+  return Math.max(1000, Math.min(memory.secretReadInMs, ...dueMs));
 }
 
 const unusableClass: Problem = {

@@ -5,6 +5,7 @@ import type { Credential } from '../../lakebase/client.ts';
 import type { LakebaseError } from '../../lakebase/errors.ts';
 import type { DatabaseBranch } from '../../api/v1alpha1/database-branch.ts';
 import type { SecretSeen } from '../../credentials/secret.ts';
+import { carriedForMs, type Carried } from './carry.ts';
 import { Pace } from './pacing.ts';
 import type { BranchMemoryView, EndpointSeen, FailureView, LoginView, MemoryView } from './world.ts';
 
@@ -25,7 +26,10 @@ export interface Remembered {
   /** When the branches of the object were last looked at together. */
   checkedAt?: number;
   deletionFailures?: number;
-  transition?: { kind: string; since: number };
+  /** `lookedAt`: when it was last seen to go on. */
+  transition?: { kind: string; since: number; lookedAt: number };
+  /** For the pass that follows at once. */
+  carried?: { at: number; value: Carried };
   /** The newest version that one of our own writes returned, and the versions it replaced. */
   written?: { object: DatabaseBranch; replaced: Set<string> };
   /** By branch id. */
@@ -245,11 +249,26 @@ export class Memory {
     };
   }
 
-  /** What was in transition is so no more: how long it took is learned for the next one. */
-  endTransition(uid: string): void {
+  /**
+   * What was in transition is so no more, as a look at `seenAt` found: how long it took is learned for the next one. The
+   * end came between two looks.
+   */
+  endTransition(uid: string, seenAt: number): void {
     const memory = this.of(uid);
-    if (memory.transition) this.pace.note(memory.transition.kind, this.now() - memory.transition.since);
+    const { transition } = memory;
+    if (transition) this.pace.note(transition.kind, (transition.lookedAt + seenAt) / 2 - transition.since);
     delete memory.transition;
+  }
+
+  /** Kept for the very next pass of the object, if that begins at once. */
+  carry(uid: string, value: Carried | undefined): void {
+    if (value) this.of(uid).carried = { at: this.now(), value };
+    else delete this.#objects.get(uid)?.carried;
+  }
+
+  carried(uid: string): Carried | undefined {
+    const carried = this.#objects.get(uid)?.carried;
+    return carried && this.now() - carried.at < carriedForMs ? carried.value : undefined;
   }
 
   /** A class learned how far ahead its branches may expire. It is asked for more again after a while: a refusal may pass. */
@@ -275,14 +294,13 @@ export class Memory {
     memory.write = { attempts, message, nextAt: this.now() + backoffMs(uid, attempts) };
   }
 
-  /** How long the present transition of this kind has lasted; starts counting at the first call. */
-  transitionMs(uid: string, kind: string): number {
+  /** How long the transition of this kind has lasted that a look at `seenAt` found; starts counting at the first call. */
+  transitionMs(uid: string, kind: string, seenAt: number): number {
     const memory = this.of(uid);
-    if (memory.transition?.kind !== kind) {
-      this.endTransition(uid);
-      memory.transition = { kind, since: this.now() };
-    }
-    return this.now() - (memory.transition?.since ?? this.now());
+    if (memory.transition?.kind !== kind) this.endTransition(uid, seenAt);
+    const since = memory.transition?.since ?? seenAt;
+    memory.transition = { kind, since, lookedAt: seenAt };
+    return this.now() - since;
   }
 
   #heldAt({ held }: RememberedBranch): number {

@@ -14,6 +14,8 @@ import { branchTag, endedMark, parseBranchId, sameBranch } from '../../lakebase/
 import type { Namespaces } from '../namespaces.ts';
 import type { Projects } from '../projects.ts';
 import type { Provider, Providers } from '../providers.ts';
+import { withCarried, type Carried } from './carry.ts';
+import { quietForMs } from './decide.ts';
 import type { Memory, SecretMemory } from './memory.ts';
 import { secretNameOf, wishOf, type Problem } from './wish.ts';
 import { referredBy } from './refer.ts';
@@ -56,6 +58,7 @@ export async function observe(deps: ObserveDeps, object: DatabaseBranch, signal:
   const record = recordOf(object, secret);
   const { wish, problems } = wished(deps, object, found, { now, hasSecret: secret.is === 'ours', record });
   const username = found.provider?.username;
+  const carried = deps.memory.carried(object.metadata.uid ?? '');
   const facts = objectFacts(object, wish?.resetToken ?? object.spec.reset?.token ?? '');
   noteFailure(deps.memory, facts, found.provider);
   const world: World = {
@@ -67,11 +70,12 @@ export async function observe(deps: ObserveDeps, object: DatabaseBranch, signal:
     notAllowedSince: notAllowedSince(object, found.problems, now),
     secret,
     secretNameTakenBy: takenBy(deps.objects, object),
-    ...viewsOf(deps.memory, object, { record, wish, username }),
+    ...viewsOf(deps.memory, object, { record, wish, username, carried }),
     username,
     maxWaitMs: deps.maxWaitMs,
     memory: deps.memory.view(object),
     ...nothingAsked,
+    clockSkewMs: carried?.clockSkewMs,
   };
   return { since, world, provider: found.provider };
 }
@@ -99,7 +103,6 @@ const nothingAsked = {
   rememberedAsDeleted: notAsked,
   place: notAsked,
   turn: 'notAsked',
-  clockSkewMs: undefined,
 } as const;
 
 function objectFacts(object: DatabaseBranch, resetToken: string) {
@@ -153,11 +156,13 @@ interface OnRecord {
   readonly record: Identity | undefined;
   readonly wish: World['wish'];
   readonly username: string | undefined;
+  readonly carried: Carried | undefined;
 }
 
 function viewsOf(memory: Memory, object: DatabaseBranch, seen: OnRecord): Pick<World, 'served' | 'wanted'> {
-  const { record, wish, username } = seen;
-  const view = (id: string, uid: string | undefined): BranchView => freshView(memory, object, { id, uid, username });
+  const { record, wish, username, carried } = seen;
+  const view = (id: string, uid: string | undefined): BranchView =>
+    withCarried(freshView(memory, object, { id, uid, username }), carried);
   const served = record && view(record.id, record.uid);
   if (!wish) return { served, wanted: undefined };
   if (served && sameBranch(served.id, wish.branchId)) return { served, wanted: served };
@@ -286,7 +291,7 @@ const isEnding = ({ metadata }: DatabaseBranch): boolean =>
   metadata.deletionTimestamp !== undefined || metadata.annotations?.[annotationKey.ended] !== undefined;
 
 const isFar = (time: string | undefined, now: Date): boolean =>
-  time === undefined || new Date(time).getTime() - now.getTime() > 60_000;
+  time === undefined || new Date(time).getTime() - now.getTime() > quietForMs;
 
 export async function fetchSecret(kube: Kube, object: DatabaseBranch, signal: AbortSignal): Promise<SecretMemory> {
   const { namespace = '', name, uid = '' } = object.metadata;

@@ -8,6 +8,7 @@ import { Memory } from './memory.ts';
 import { done, stale, type Outcome } from './outcome.ts';
 import { pause } from './pause.ts';
 import { waitFor, type Plan } from './plan.ts';
+import type { World } from './world.ts';
 
 let clock: ManualClock;
 let memory: Memory;
@@ -24,7 +25,9 @@ const failed = (retryAfterMs?: number): Outcome => ({
 });
 const refused: Outcome = { is: 'refused', state: waitFor(Reason.SecretPending, 'm') };
 
-const after = (plan: Plan, outcome: Outcome = done): Next => pause(memory, aWorld(), plan, outcome);
+const after = (plan: Plan, outcome: Outcome = done): Next => pauseAfter(aWorld(), plan, outcome);
+const pauseAfter = (world: World, plan: Plan, outcome: Outcome = done): Next =>
+  pause(memory, { world, since: clock.monotonicMs() }, plan, outcome);
 const inMs = (next: Next): number | string => (next.kind === 'lookAgain' ? next.inMs : next.kind);
 
 test.each<[string, Plan, Outcome, number | string]>([
@@ -54,6 +57,16 @@ test('a transition is looked at faster once it is known how long it takes', () =
   expect(inMs(after(changing))).toBe(800);
 });
 
+test('what ended between two looks is taken to have ended in the middle', () => {
+  const changing = wait({ transition: 'branch' });
+  after(changing);
+  clock.advance(600);
+  after(changing);
+  clock.advance(200);
+  after(record);
+  expect(memory.pace.usualMs('shop/branch')).toBe(700);
+});
+
 test.each([stale, refused, failed()])(
   'an outcome that settles nothing, $is, does not end the transition',
   (outcome) => {
@@ -65,8 +78,8 @@ test.each([stale, refused, failed()])(
 
 test('without a class the place is unknown, and paced all the same', () => {
   const orphan = aWorld({ wish: undefined });
-  pause(memory, orphan, wait({ transition: 'delete' }), done);
+  pauseAfter(orphan, wait({ transition: 'delete' }));
   clock.advance(300);
-  pause(memory, orphan, record, done);
-  expect(memory.pace.usualMs('/delete')).toBe(300);
+  pauseAfter(orphan, record);
+  expect(memory.pace.usualMs('/delete')).toBe(150);
 });

@@ -2,19 +2,26 @@
 import { lookAgain, settled, type Next } from '../../kit/result.ts';
 import type { Outcome } from './outcome.ts';
 import type { Memory } from './memory.ts';
+import type { Sighting } from './observe.ts';
 import { nextLookMs } from './pacing.ts';
 import { trouble, type Plan } from './plan.ts';
 import type { World } from './world.ts';
 
-export function pause(memory: Memory, world: World, plan: Plan, outcome: Outcome): Next {
+/** `since`: monotonic ms at which the pass began. */
+export function pause(
+  memory: Memory,
+  { since, world }: Pick<Sighting, 'since' | 'world'>,
+  plan: Plan,
+  outcome: Outcome,
+): Next {
   if (outcome.is === 'failed')
     return lookAgain(remembered.has(plan.do) ? 0 : (trouble(outcome.error).lookInMs ?? 10_000), `${plan.do} failed`);
   if (outcome.is === 'refused') return lookAgain(0, `${plan.do} refused`);
   if (outcome.is === 'stale') return lookAgain(0, 'something changed meanwhile');
   if (plan.do === 'idle') return lookAgain(plan.lookInMs, 'the Secret is to be read');
   if (plan.do === 'wait' && plan.transition)
-    return lookAgain(transitionLook(memory, world, plan.transition), `${plan.transition} in transition`);
-  memory.endTransition(world.uid);
+    return lookAgain(transitionLook(memory, world, plan.transition, since), `${plan.transition} in transition`);
+  memory.endTransition(world.uid, since);
   if (plan.do !== 'wait') return lookAgain(0, `did ${plan.do}`);
   return plan.lookInMs === Infinity ? settled : lookAgain(plan.lookInMs ?? idleMs, plan.reason);
 }
@@ -33,7 +40,7 @@ const remembered = new Set<Plan['do']>([
   'setExpiry',
 ]);
 
-function transitionLook(memory: Memory, { uid, wish }: World, kind: string): number {
+function transitionLook(memory: Memory, { uid, wish }: World, kind: string, since: number): number {
   const place = `${wish?.project ?? ''}/${kind}`;
-  return nextLookMs(memory.transitionMs(uid, place), memory.pace.usualMs(place));
+  return nextLookMs(memory.transitionMs(uid, place, since), memory.pace.usualMs(place));
 }

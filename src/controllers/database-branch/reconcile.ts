@@ -2,6 +2,7 @@
 import type { DatabaseBranch } from '../../api/v1alpha1/database-branch.ts';
 import { settled, type Next } from '../../kit/result.ts';
 import type { Outcome } from './outcome.ts';
+import { carriedAfter } from './carry.ts';
 import { decide } from './decide.ts';
 import type { Sighting } from './observe.ts';
 import type { BranchSight, Left, ObjectSight, Plan } from './plan.ts';
@@ -41,7 +42,8 @@ export function reconciler(deps: ReconcileDeps) {
     deps.log(seen.world.object, plan, outcome);
     if (plan.do === 'release') return released(deps, seen.world, plan);
     await say(deps, { seen, plan, outcome }, signal);
-    return pause(deps.memory, seen.world, plan, outcome);
+    deps.memory.carry(seen.world.uid, carriedAfter(seen.world, plan, outcome));
+    return pause(deps.memory, seen, plan, outcome);
   };
 }
 
@@ -77,9 +79,22 @@ async function say(
   const { world } = pass.seen;
   if (pass.plan.do === 'idle' || pass.outcome.is === 'stale') return;
   const before = pass.outcome.is === 'done' && pass.outcome.object ? pass.outcome.object : world.object;
+  if (isPassing(pass.plan, pass.outcome)) {
+    deps.tell(before, announce({ before, after: before, world, plan: pass.plan, outcome: pass.outcome }));
+    return;
+  }
   const secret = deps.memory.of(world.uid).secret?.value ?? world.secret;
   const status = report({ world, plan: pass.plan, outcome: pass.outcome, secret, now: deps.now() });
   const after = await deps.writeStatus(before, status, signal);
   deps.memory.wrote(before, after);
   deps.tell(after, announce({ before: world.object, after, world, plan: pass.plan, outcome: pass.outcome }));
 }
+
+/**
+ * The pass that follows at once says what came of these steps, and nothing is lost with them: ids are computed anew, and
+ * what was made is found by looking. Only that the provider refused a later expiry is seen nowhere.
+ */
+const passing = new Set<Plan['do']>(['claim', 'createBranch', 'createRole', 'extendRole', 'resize', 'login']);
+
+const isPassing = (plan: Step, { is }: Outcome): boolean =>
+  is === 'done' && passing.has(plan.do) && !(plan.do === 'createBranch' && plan.expiry.clampedFrom);

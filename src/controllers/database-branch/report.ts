@@ -7,6 +7,7 @@ import type { LakebaseError } from '../../lakebase/errors.ts';
 import type { Outcome } from './outcome.ts';
 import { loginState } from './decide-credential.ts';
 import { unseen } from './decide-post.ts';
+import { starting } from './decide-preparation.ts';
 import { cannotDelete } from './decide-deletion.ts';
 import { endedWait } from './ended.ts';
 import { endpointMoved, isGone } from './ours.ts';
@@ -122,8 +123,9 @@ function stateOf(world: World, plan: Plan, outcome: Outcome, now: Date): Wait {
     case 'claim':
       return waitFor(Reason.Claiming, 'the object is being claimed, so that its branch can never be left behind');
     case 'record':
+      return recorded(world, now);
     case 'resize':
-      return waitFor(Reason.EndpointStarting, 'the branch is there; its endpoint is being prepared');
+      return preparing;
     case 'createRole':
     case 'extendRole':
       return waitFor(Reason.RolePending, 'the role of the login is being made on the branch');
@@ -150,6 +152,15 @@ function stateOf(world: World, plan: Plan, outcome: Outcome, now: Date): Wait {
       return waitFor(Reason.Pending, 'looking');
   }
 }
+
+/** What the next pass will find, so that it has nothing new to say. */
+function recorded({ object, wanted }: World, now: Date): Wait {
+  if (wanted?.branch.seen === 'present' && wanted.branch.value.state !== 'READY')
+    return starting(object, wanted.branch.value, now);
+  return preparing;
+}
+
+const preparing = waitFor(Reason.EndpointStarting, 'the branch is there; its endpoint is being prepared');
 
 function deletingState({ ended, deleting, object }: World, why: string): Wait {
   if (ended) return endedWait(ended);

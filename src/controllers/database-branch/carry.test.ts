@@ -1,0 +1,72 @@
+import { expect, test } from 'vitest';
+import { aBranch, anEndpoint, aRole, aView, aWorld, present } from '../../../test/builders/world.ts';
+import { LakebaseError } from '../../lakebase/errors.ts';
+import { carriedAfter, withCarried } from './carry.ts';
+import { done, stale, type Outcome } from './outcome.ts';
+import type { Plan } from './plan.ts';
+import { absent } from './world.ts';
+
+const branch = aBranch();
+const seen = {
+  uid: branch.uid,
+  branch: present(branch),
+  endpoint: present(anEndpoint()),
+  role: present(aRole()),
+  sourceEndpoints: present([]),
+  roleOnSource: present(false),
+};
+const world = aWorld({ wanted: seen, clockSkewMs: 40 });
+const fresh = aView({ uid: branch.uid });
+const error = new LakebaseError('unavailable', 'no');
+const failed: Outcome = { is: 'failed', error };
+
+/** What the pass after the step need not look at again. */
+function known(does: Plan['do'], outcome: Outcome = done, view = fresh): string[] {
+  const {
+    branch: b,
+    endpoint,
+    role,
+    sourceEndpoints,
+    roleOnSource,
+  } = withCarried(view, carriedAfter(world, { do: does } as Plan, outcome));
+  const all = Object.entries({ branch: b, endpoint, role, sourceEndpoints, roleOnSource });
+  return all.filter(([, { seen: is }]) => is !== 'notAsked').map(([at]) => at);
+}
+
+const everything = ['branch', 'endpoint', 'role', 'sourceEndpoints', 'roleOnSource'];
+const but = (sight: string): string[] => everything.filter((at) => at !== sight);
+
+test.each<[Plan['do'], string[]]>([
+  ['record', everything],
+  ['login', everything],
+  ['resize', but('endpoint')],
+  ['createRole', but('role')],
+  ['extendRole', but('role')],
+  ['claim', []],
+  ['createBranch', []],
+  ['issue', []],
+  ['setExpiry', []],
+  ['deleteBranch', []],
+  ['wait', []],
+  ['idle', []],
+])('after %s it is known: %j', (step, expected) => expect(known(step)).toEqual(expected));
+
+test.each([stale, failed])('a step that was not taken, $is, leaves everything to be looked at', (outcome) =>
+  expect(known('record', outcome)).toEqual([]),
+);
+
+test('what was seen of one branch says nothing of another that has its id, or of another id', () => {
+  expect(known('record', done, aView({ uid: 'br-2' }))).toEqual([]);
+  expect(known('record', done, aView({ uid: undefined }))).toEqual([]);
+  expect(known('record', done, aView({ id: 'another', uid: branch.uid }))).toEqual([]);
+});
+
+test('that something was not there, or could not be told, is never carried on', () => {
+  const lacking = aWorld({ wanted: { ...seen, role: absent, endpoint: { seen: 'unknown', error } } });
+  const { role, endpoint } = withCarried(fresh, carriedAfter(lacking, { do: 'record' }, done));
+  expect([role.seen, endpoint.seen]).toEqual(['notAsked', 'notAsked']);
+});
+
+test('the clocks were compared when the branch was seen', () => {
+  expect(carriedAfter(world, { do: 'record' }, done)?.clockSkewMs).toBe(40);
+});
