@@ -126,6 +126,10 @@ describe('what the operator does at the provider', () => {
     };
     expect(left(end + 600_000)).toBeUndefined();
     expect(left(end - 86_400_000)).toContain('should end at');
+    const edited = { deletionPolicy: 'Retain' as const, expiration: { at: new Date(end - 86_400_000).toISOString() } };
+    ledger.note(version(anObject('ann', going, { spec: edited, status })));
+    expect(left(end - 86_400_000 + 600_000)).toBeUndefined();
+    expect(left(end - 2 * 86_400_000)).toContain('should end at');
     expect(left(undefined)).toContain('nothing');
   });
 

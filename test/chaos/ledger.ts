@@ -35,6 +35,8 @@ export interface ObjectRecord {
   readonly recorded: Set<string>;
   /** When the branch ends, as its status last said, in ms since the epoch. */
   end: number;
+  /** The same as its spec asks for it, which an edit right before its deletion may have changed. */
+  specEnd: number;
   /** The earliest end that any version of its spec asked for, in ms since the epoch. */
   earliestEnd: number;
 }
@@ -79,6 +81,7 @@ export class Ledger {
     record.stopped ||= paused === pausedValue.all;
     record.retains = spec.deletionPolicy === 'Retain' && !record.ended;
     record.earliestEnd = Math.min(record.earliestEnd, endOf({ metadata, spec }));
+    record.specEnd = spec.expiration === undefined ? Number.NaN : endOf({ metadata, spec });
     if (status === undefined) {
       record.recorded.clear();
       return;
@@ -113,6 +116,7 @@ export class Ledger {
       servedUid: undefined,
       recorded: new Set(),
       end: Number.NaN,
+      specEnd: Number.NaN,
       earliestEnd: Infinity,
     };
     this.objects.set(uid, record);
@@ -146,10 +150,12 @@ export class Ledger {
 
   /** What is wrong with a retained branch: it must go by itself, and not before its end. */
   ill({ id, facts }: BranchRecord): string | undefined {
-    const end = (this.byTag.get(parseBranchId(id)?.tag ?? '')?.end ?? Number.NaN) + netMs;
+    const { end = Number.NaN, specEnd = Number.NaN } = this.byTag.get(parseBranchId(id)?.tag ?? '') ?? {};
     const { expiresAt } = facts;
-    if (expiresAt !== undefined && Math.abs(expiresAt - end) <= 90_000) return undefined;
-    return `the retained branch ${id} should end at ${new Date(end).toISOString()}, the provider was told ${expiresAt === undefined ? 'nothing' : new Date(expiresAt).toISOString()}`;
+    const isRight = (at: number): boolean => Math.abs((expiresAt ?? Number.NaN) - at - netMs) <= 90_000;
+    if (isRight(end) || isRight(specEnd)) return undefined;
+    const should = [end, specEnd].filter((at) => !Number.isNaN(at)).map((at) => new Date(at + netMs).toISOString());
+    return `the retained branch ${id} should end at ${should.join(' or ')}, the provider was told ${expiresAt === undefined ? 'nothing' : new Date(expiresAt).toISOString()}`;
   }
 
   wantedId({ uid, namespace, name, token }: ObjectRecord): string {
