@@ -385,6 +385,22 @@ test.each<[string, Flat, string]>([
 ])('permission: %s', (_sentence, change, expected) => expect(short(change)).toBe(expected));
 
 test.each([
+  ['when the token dies', later(minutes(0.2)), later(hours(1)), minutes(0.2)],
+  ['when the branch ends', later(hours(1)), later(minutes(0.3)), minutes(0.3)],
+  ['after a while, if neither is near', later(hours(1)), later(hours(1)), undefined],
+  ['after a while, if both have passed', later(-2), later(-1), undefined],
+])('whoever waits for a person looks again %s', (_when, expireTime, end, lookInMs) => {
+  const secret = { is: 'ours', secret: anIssuedSecret({ expireTime }) } as const;
+  const moved = { username: 'another', paused: 'changes', wish: { expiration: { expireTime: end } } } as const;
+  const plan = decide(
+    aWorld({ secret, ...moved, ...problem('ClassNotFound'), wanted: { memory: { gone: false } } }),
+    now,
+  );
+  expect(plan).toMatchObject({ do: 'wait' });
+  expect(plan.do === 'wait' && plan.lookInMs).toBe(lookInMs);
+});
+
+test.each([
   ['in its turn', {}, minutes(3), minutes(3)],
   ['a minute before its token is due', dueAt(minutes(5)), minutes(8), minutes(4)],
   ['a minute before the branch ends', endsAt(minutes(2)), minutes(8), minutes(1)],

@@ -11,6 +11,7 @@ import { decideLeftovers, leftoversDueMs } from './decide-leftovers.ts';
 import { leaseDueMs, park, upkeep } from './decide-upkeep.ts';
 import { decideEnded, expiry, goneInDoubt, lost } from './ended.ts';
 import { endpointMoved, isAway } from './ours.ts';
+import { idleMs } from './pacing.ts';
 import { available, hold, look, trouble, waitFor, writeRefused, type Plan, type Wait } from './plan.ts';
 import type { Problem, Wish } from './wish.ts';
 import { isReset, type BranchView, type World } from './world.ts';
@@ -19,10 +20,23 @@ import { isReset, type BranchView, type World } from './world.ts';
 export const quietForMs = 60_000;
 
 export function decide(world: World, now: Date): Plan {
-  const { wish, wanted } = world;
   if (world.deleting) return decideDeletion(world, now);
   if (!world.claimed) return { do: 'claim' };
   if (world.ended) return decideEnded(world);
+  return inTime(alive(world, now), world, now);
+}
+
+/** Whatever it waits for: what the status says of the token and of the branch is said anew when they come to their end. */
+function inTime(plan: Plan, { secret, wish }: World, now: Date): Plan {
+  if (plan.do !== 'wait' || plan.transition) return plan;
+  const ends = [secret.is === 'ours' ? secret.secret.expireTime : undefined, wish?.expiration.expireTime];
+  const aheadMs = ends.map((end) => (end ? end.getTime() - now.getTime() : 0)).filter((ms) => ms > 0);
+  const soonestMs = Math.min(Infinity, ...aheadMs);
+  return soonestMs < (plan.lookInMs ?? idleMs) ? { ...plan, lookInMs: soonestMs } : plan;
+}
+
+function alive(world: World, now: Date): Plan {
+  const { wish, wanted } = world;
   if (world.secret.is === 'notRead') return { do: 'idle', lookInMs: quietMs(world, now) };
   if (!wish || !wanted) return hold(world.problems[0] ?? unusableClass);
   if (world.paused === 'all') return park(world, wish, now);
@@ -88,7 +102,7 @@ function make(world: World, wish: Wish, wanted: BranchView, secret: IssuedSecret
   const plan = decideCreation(world, wish, wanted, now);
   if (plan.do !== 'wait') return plan;
   const dueMs = secret ? nextDueMs(world, wish, secret, now) : (healing?.lookInMs ?? Infinity);
-  return dueMs < (plan.lookInMs ?? 60_000) ? { ...plan, lookInMs: dueMs } : plan;
+  return dueMs < (plan.lookInMs ?? idleMs) ? { ...plan, lookInMs: dueMs } : plan;
 }
 
 /** A Secret that may not stay: from a backup, or naming a branch that is gone or not this object's. */

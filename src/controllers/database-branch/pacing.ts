@@ -1,5 +1,7 @@
 // How often to look while something is in transition: learned, so that few looks find the end soon after it happened.
 
+/** What a person repairs elsewhere (a Secret, a label, a branch at the provider) wakes nobody, so it is looked for. */
+export const idleMs = 60_000;
 /** A request that may be repeated, and whose effect is not seen, is repeated this often. */
 export const askAgainMs = 10_000;
 /** A DELETE during INIT may be ignored by the provider: it is sent again so often. */

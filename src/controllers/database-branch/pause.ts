@@ -3,7 +3,7 @@ import { lookAgain, settled, type Next } from '../../kit/result.ts';
 import type { Outcome } from './outcome.ts';
 import type { Memory } from './memory.ts';
 import type { Sighting } from './observe.ts';
-import { nextLookMs } from './pacing.ts';
+import { idleMs, nextLookMs } from './pacing.ts';
 import { trouble, type Plan } from './plan.ts';
 import type { World } from './world.ts';
 
@@ -25,9 +25,6 @@ export function pause(
   if (plan.do !== 'wait') return lookAgain(0, `did ${plan.do}`);
   return plan.lookInMs === Infinity ? settled : lookAgain(plan.lookInMs ?? idleMs, plan.reason);
 }
-
-/** What a person repairs elsewhere (a Secret, a label, a branch at the provider) wakes nobody, so it is looked for. */
-const idleMs = 60_000;
 
 /** Their failures are remembered with a backoff of their own, which the next decision waits for. */
 const remembered = new Set<Plan['do']>([
