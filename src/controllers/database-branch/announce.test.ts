@@ -40,6 +40,16 @@ const says = (...conditions: readonly string[]): Partial<DatabaseBranchStatus> =
 });
 
 const ready = 'Ready=True Available';
+const issue = (change: Partial<Extract<Plan, { do: 'issue' }>> = {}): Plan => ({
+  do: 'issue',
+  why: 'First',
+  binding: anIssuedSecret().binding,
+  replaces: undefined,
+  ...change,
+});
+const login = (username: string) => ({
+  credentials: { secretName: 'db', username, issueTime: '', expireTime: '', revision: 1 },
+});
 const deleteSecret: Plan = { do: 'deleteSecret', secret: anIssuedSecret(), why: 'somebody asked for it' };
 
 test.each<[string, Scene, string[]]>([
@@ -126,6 +136,17 @@ test.each<[string, Scene, string[]]>([
     { before: says(ready), after: says('Ready=False SecretPending') },
     ['Warning SecretPending Reconcile'],
   ],
+  ['the first credential is told once', { after: says(ready), plan: issue() }, ['Normal CredentialIssued WriteSecret']],
+  [
+    'but what is wrong with it is told too',
+    { before: says(ready), after: says('Ready=False SourceNotAllowed'), plan: issue() },
+    ['Warning SourceNotAllowed Reconcile', 'Normal CredentialIssued WriteSecret'],
+  ],
+  [
+    'a Secret that is made whole again is Ready again',
+    { after: says(ready), plan: issue({ why: 'Healing' }) },
+    ['Normal Available Reconcile', 'Normal CredentialIssued WriteSecret'],
+  ],
   [
     'in a namespace that is being deleted nothing can be told',
     { world: { namespaceTerminating: true }, after: says(ready), plan: deleteSecret },
@@ -176,16 +197,6 @@ test.each<[string, Scene, string[]]>([
   for (const { note } of told) expect(note).toContain(`it ends at ${later(5).toISOString()}.`);
 });
 
-const issue = (change: Partial<Extract<Plan, { do: 'issue' }>> = {}): Plan => ({
-  do: 'issue',
-  why: 'First',
-  binding: anIssuedSecret().binding,
-  replaces: undefined,
-  ...change,
-});
-const login = (username: string) => ({
-  credentials: { secretName: 'db', username, issueTime: '', expireTime: '', revision: 1 },
-});
 const expire = (why: 'lease' | 'drain'): Plan => ({
   do: 'setExpiry',
   branch: aBranch(),

@@ -97,6 +97,18 @@ test.each<[string, Scene, reason: string, words: string]>([
   ],
   ['what was seen is put on record', { plan: { do: 'record' } }, 'EndpointStarting', 'being prepared'],
   [
+    'when that is ready',
+    { plan: { do: 'record' }, wanted: { branch: present(branch) } },
+    'EndpointStarting',
+    'being prepared',
+  ],
+  [
+    'or while it starts',
+    { plan: { do: 'record' }, wanted: { branch: present(aBranch({ state: 'INIT', createTime: now })) } },
+    'BranchStarting',
+    'is starting',
+  ],
+  [
     'the endpoint gets its size',
     { plan: { do: 'resize', of: aView(), endpoint: anEndpoint(), size: {} } },
     'EndpointStarting',
