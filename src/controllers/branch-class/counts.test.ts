@@ -18,6 +18,7 @@ const unleased = { branch: identity, expiration: { enforcedBy: 'Operator' } } as
 const leased = { branch: identity, expiration: { enforcedBy: 'Provider' } } as const;
 
 test.each<[string, Change<DatabaseBranch['status']>, [used: number, queued: number, unleased: number]]>([
+  ['an object of which nothing was said yet counts for nothing', undefined, [0, 0, 0]],
   ['an object that waits for its turn to be looked at counts for nothing', {}, [0, 0, 0]],
   ['one that is served counts as used', leased, [1, 0, 0]],
   ['and so does one whose first branch is in the making', { candidate: identity }, [1, 0, 0]],
@@ -34,6 +35,11 @@ test.each<[string, Change<DatabaseBranch['status']>, [used: number, queued: numb
   const counts = countsOf([object]);
   expect([counts.used, counts.queued, counts.unleased.length]).toEqual(expected);
   expect(countTheSame(object, aDatabaseBranch())).toBe(expected.every((count) => count === 0));
+});
+
+test('a branch that is leased from now on changes the counts', () => {
+  const [before, after] = [aDatabaseBranch({ status: unleased }), aDatabaseBranch({ status: leased })];
+  expect(countTheSame(before, after)).toBe(false);
 });
 
 const named = (n: number): DatabaseBranch[] =>
@@ -77,6 +83,7 @@ test('without unleased branches nothing is said about them', () => {
 
 test('at most ten are named', () => {
   expect(message(said(named(10)))).toContain('team/db-10 in time');
+  expect(message(said(named(11)))).toContain('team/db-10 and 1 more in time');
   expect(message(said(named(12)))).toContain('team/db-10 and 2 more in time');
 });
 
@@ -95,5 +102,5 @@ test('counts that are held back are those of before, and nothing else is', () =>
 
 test('where nothing was counted before, nothing is', () => {
   const { used: _used, queued: _queued, unleased: _unleased, ...uncounted } = said([]);
-  expect(withCountsOf({}, said(named(1)))).toEqual(uncounted);
+  expect(withCountsOf({}, said(named(1)))).toStrictEqual(uncounted);
 });

@@ -44,17 +44,22 @@ export function withCountsOf(old: BranchClassStatus, next: BranchClassStatus): B
     ...(used ? { used } : {}),
     ...(queued === undefined ? {} : { queued }),
     ...(unleased === undefined ? {} : { unleased }),
-    conditions: [...conditions, ...(condition ? [condition] : [])].sort((a, b) => (a.type < b.type ? -1 : 1)),
+    // Of all its names this one is the last, so the list stays sorted.
+    conditions: [...conditions, ...(condition ? [condition] : [])],
   };
 }
 
 const isUsing = (object: DatabaseBranch): boolean => holdsSlot(object, () => false);
 
-const waiting = new Set<string>([Reason.WaitingForBranchSlot, Reason.ClassLimitReached, Reason.NamespaceLimitReached]);
+const waiting = new Set<string | undefined>([
+  Reason.WaitingForBranchSlot,
+  Reason.ClassLimitReached,
+  Reason.NamespaceLimitReached,
+]);
 
 const isQueued = ({ status }: DatabaseBranch): boolean =>
   status?.queue !== undefined ||
-  waiting.has(findCondition(status?.conditions ?? [], ConditionType.Reconciling)?.reason ?? '');
+  waiting.has(findCondition(status?.conditions ?? [], ConditionType.Reconciling)?.reason);
 
 const isUnleased = ({ status }: DatabaseBranch): boolean =>
   status?.branch !== undefined && status.expiration?.enforcedBy === 'Operator';

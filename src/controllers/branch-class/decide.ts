@@ -4,6 +4,7 @@ import type { DatabaseBranch } from '../../api/v1alpha1/database-branch.ts';
 import { databaseBranchFinalizer } from '../../api/names.ts';
 import { ConditionType } from '../../api/v1alpha1/conditions.ts';
 import { Reason } from '../../api/v1alpha1/reasons.ts';
+import { findCondition } from '../../kit/conditions.ts';
 import type { LakebaseError } from '../../lakebase/errors.ts';
 import type { Project } from '../../lakebase/model.ts';
 import type { Counts } from './counts.ts';
@@ -42,7 +43,7 @@ export function decide({ deleting, held, users }: World): Plan {
 export function holdsClass({ metadata, status }: DatabaseBranch): boolean {
   if (!metadata.finalizers?.includes(databaseBranchFinalizer)) return false;
   if (status?.branch || status?.candidate) return true;
-  const stalled = status?.conditions?.find(({ type }) => type === ConditionType.Stalled);
+  const stalled = findCondition(status?.conditions ?? [], ConditionType.Stalled);
   return !stalled || !askedNobody.has(stalled.reason);
 }
 

@@ -65,8 +65,9 @@ function appeared({ before, after }: Pass, type: ConditionType): Announcement[] 
 
 function reprieved({ after, world: { wish } }: Pass): Announcement[] {
   const { expireTime, reprieved: isReprieved } = wish?.expiration ?? {};
-  if (!isReprieved || after.status?.expiration?.expireTime !== expireTime?.toISOString()) return [];
-  const note = `the status had lost when the branch ends, and by the present default of the class it would have ended already: it ends at ${expireTime?.toISOString() ?? ''}. To keep it longer, set spec.expiration`;
+  const end = after.status?.expiration?.expireTime;
+  if (!isReprieved || end !== expireTime?.toISOString()) return [];
+  const note = `the status had lost when the branch ends, and by the present default of the class it would have ended already: it ends at ${end}. To keep it longer, set spec.expiration`;
   return [warning('ExpirationPinnedAnew', 'Expire', note)];
 }
 
@@ -108,7 +109,7 @@ const draining = (id: string, { at }: Expiry): Announcement =>
   warning(
     'BranchSuperseded',
     'Reset',
-    `the Secret opens a fresh branch now; what is still written to the old one (${id}) is lost at ${at?.toISOString() ?? 'its end'}`,
+    `the Secret opens a fresh branch now; what is still written to the old one (${id}) is lost at ${at?.toISOString()}`,
   );
 
 function issued(
@@ -116,7 +117,6 @@ function issued(
   status: DatabaseBranch['status'],
   plan: Extract<Plan, { do: 'issue' }>,
 ): Announcement[] {
-  const name = status?.credentials?.secretName ?? '';
   const skipped =
     plan.loginSkipped === undefined
       ? []
@@ -130,7 +130,11 @@ function issued(
   if (plan.why === 'RenewalDue') return skipped;
   return [
     ...skipped,
-    normal('CredentialIssued', 'WriteSecret', `wrote a fresh credential into Secret ${name}: ${whys[plan.why]}`),
+    normal(
+      'CredentialIssued',
+      'WriteSecret',
+      `wrote a fresh credential into Secret ${status?.credentials?.secretName}: ${whys[plan.why]}`,
+    ),
     ...otherLogin(before.status?.credentials?.username, plan.binding.username),
   ];
 }

@@ -1,4 +1,5 @@
 // The branches of an object as its status shows them: the one that is served, the next one, and those from before. Pure.
+import type { BranchClass } from '../../api/v1alpha1/branch-class.ts';
 import type { DatabaseBranchStatus } from '../../api/v1alpha1/database-branch.ts';
 import type { IssuedSecret } from '../../credentials/secret.ts';
 import type { Branch } from '../../lakebase/model.ts';
@@ -7,18 +8,23 @@ import { cannotExpire, toleranceMs } from './lease.ts';
 import { hostOf } from './observe.ts';
 import { isGone, isStranger } from './ours.ts';
 import type { Report } from './report.ts';
+import type { Wish } from './wish.ts';
 import { viewOf, type BranchView, type World } from './world.ts';
 
 type Status = DatabaseBranchStatus;
 type Superseded = NonNullable<Status['superseded']>[number];
 
+/** A world in which the class can be used: then it is known what the object asks for. */
+type Known = World & { readonly bclass: BranchClass; readonly wish: Wish; readonly wanted: BranchView };
+const isKnown = (world: World): world is Known => world.wish !== undefined;
+
 /** `issued` is the credential in the Secret, if the Secret opens a branch of the object. */
 export function branchFields(seen: Report, issued: IssuedSecret | undefined): Partial<Status> {
   const { world } = seen;
-  if (world.ended || !world.wish) return {};
+  if (world.ended || !isKnown(world)) return {};
   const servedUid = issued?.binding.branchUid ?? world.served?.uid;
   const candidate = candidateOf(world, servedUid);
-  const superseded = supersededOf(seen, servedUid, issued !== undefined);
+  const superseded = supersededOf({ ...seen, world }, servedUid, issued !== undefined);
   return {
     ...(issued ? servedFields(world, issued) : {}),
     ...(candidate ? { candidate: { id: candidate.id, uid: candidate.uid } } : {}),
@@ -26,8 +32,8 @@ export function branchFields(seen: Report, issued: IssuedSecret | undefined): Pa
   };
 }
 
-function servedFields({ wish, bclass, wanted, object, ...world }: World, issued: IssuedSecret): Partial<Status> {
-  if (!wish || !bclass) return {};
+function servedFields(world: Known, issued: IssuedSecret): Partial<Status> {
+  const { wish, bclass, wanted, object } = world;
   const { branchId: id, branchUid: uid, endpointUid, host } = issued.binding;
   const name = `projects/${wish.project}/branches/${id}`;
   const before = object.status?.branch;
@@ -38,8 +44,8 @@ function servedFields({ wish, bclass, wanted, object, ...world }: World, issued:
     name,
     workspace: hostOf(bclass.spec.provider.host),
     project: wish.project,
-    ...(wanted?.id === id ? { resetToken: wish.resetToken } : {}),
-    ...originOf(viewOf({ served: world.served, wanted }, id), uid),
+    ...(wanted.id === id ? { resetToken: wish.resetToken } : {}),
+    ...originOf(viewOf(world, id), uid),
   };
   return { branch, endpoint: { uid: endpointUid, host, name: `${name}/endpoints/primary` } };
 }
@@ -56,21 +62,23 @@ function originOf(view: BranchView | undefined, uid: string): Partial<NonNullabl
   return { source, ...(createTime ? { createTime: createTime.toISOString() } : {}) };
 }
 
+type Seen = Report & { readonly world: Known };
+
 interface Identity {
   readonly id: string;
   readonly uid: string;
 }
 
 /** The branch that was seen and was never served; also one that is not wanted any more, until it is gone. */
-function candidateOf(world: World, servedUid: string | undefined): Identity | undefined {
+function candidateOf(world: Known, servedUid: string | undefined): Identity | undefined {
   const { wanted, object } = world;
   const { candidate: before, superseded = [] } = object.status ?? {};
   const wasServed = ({ uid }: Identity): boolean => uid === servedUid || superseded.some((old) => old.uid === uid);
-  const there = wanted && ownThere(world, wanted);
+  const there = ownThere(world, wanted);
   if (there) return wasServed(there) ? undefined : there;
   if (!before || wasServed(before)) return undefined;
   // Of the wanted one this pass knows by name, of another one only if it has looked around.
-  const gone = wanted?.id === before.id ? isAway(wanted) : hasGone(world, before);
+  const gone = wanted.id === before.id ? isAway(wanted) : hasGone(world, before);
   return gone ? undefined : before;
 }
 
@@ -89,11 +97,11 @@ function hasGone({ family, served, wanted }: World, known: Identity): boolean {
   return !views.some((view) => view?.branch.seen === 'present' && !isGone(view.branch.value));
 }
 
-/** As many as the schema allows. */
+/** As many as the schema allows; of more the newest. */
 const keptSuperseded = 16;
 
 /** Branches that were served once: those on record that are not known to be gone, the one just replaced, and those seen. */
-function supersededOf(seen: Report, servedUid: string | undefined, issued: boolean): Superseded[] {
+function supersededOf(seen: Seen, servedUid: string | undefined, issued: boolean): Superseded[] {
   const { object, served } = seen.world;
   const { branch, superseded = [], candidate } = object.status ?? {};
   const replaced = issued ? [branch, served].filter(hasUid).map(({ id, uid }) => ({ id, uid })) : [];
@@ -102,18 +110,18 @@ function supersededOf(seen: Report, servedUid: string | undefined, issued: boole
     .filter(({ uid }) => uid !== candidate?.uid)
     .map((one) => asSeen(seen, one));
   const taken = new Set(strangers(seen.world).map(({ id }) => id));
-  const known = [...replaced, ...superseded]
+  const isNew = ({ uid }: Identity): boolean => superseded.every((entry) => entry.uid !== uid);
+  const known = [...superseded, ...replaced.filter(isNew)]
     .filter((entry) => !hasGone(seen.world, entry))
     .map((entry) => (taken.has(entry.id) ? { until: seen.now.toISOString(), ...entry } : entry));
   const entries = new Map([...known, ...present].map((entry) => [entry.uid, entry]));
-  entries.delete(servedUid ?? '');
-  return [...entries.values()].slice(-keptSuperseded);
+  return [...entries.values()].filter(({ uid }) => uid !== servedUid).slice(-keptSuperseded);
 }
 
 const hasUid = (known: { id: string; uid: string | undefined } | undefined): known is Identity =>
   known?.uid !== undefined;
 
-function asSeen(seen: Report, branch: Branch): Superseded {
+function asSeen(seen: Seen, branch: Branch): Superseded {
   const { id, uid } = branch;
   const until = endOf(seen, branch)?.toISOString() ?? onRecord(seen.world, uid);
   return { id, uid, ...(until ? { until } : {}) };
@@ -123,11 +131,11 @@ const onRecord = ({ object }: World, uid: string): string | undefined =>
   object.status?.superseded?.find((entry) => entry.uid === uid)?.until;
 
 /** When the branch goes, or would go if somebody had not protected it. */
-function endOf({ world, plan, outcome, now }: Report, branch: Branch): Date | undefined {
+function endOf({ world, plan, outcome, now }: Seen, branch: Branch): Date | undefined {
   const { uid, expireTime } = branch;
   if (plan.do === 'setExpiry' && plan.branch.uid === uid && outcome.is === 'done') return plan.expiry.at;
-  if (isDraining(expireTime, world.wish?.drainMs ?? 0, now)) return expireTime;
-  return world.wish && cannotExpire(branch) ? drainEnd(world, world.wish, branch, now) : undefined;
+  if (isDraining(expireTime, world.wish.drainMs, now)) return expireTime;
+  return cannotExpire(branch) ? drainEnd(world, world.wish, branch, now) : undefined;
 }
 
 const isDraining = (expireTime: Date | undefined, drainMs: number, now: Date): boolean =>

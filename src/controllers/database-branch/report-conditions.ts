@@ -194,7 +194,7 @@ function freshness(said: Said): Finding {
 }
 
 function notAllowed({ world: { problems } }: Said, since: Date): Finding {
-  const why = problems.find(({ reason }) => reason === Reason.NamespaceNotAllowed)?.message ?? '';
+  const why = problems.find(({ reason }) => reason === Reason.NamespaceNotAllowed)?.message;
   // Whole seconds, as the condition remembers when it began.
   const until = new Date(Math.floor((since.getTime() + rotationGraceMs) / 1000) * 1000).toISOString();
   return negative({
@@ -220,10 +220,11 @@ function loginReachesSource({ world, issued }: Said): boolean {
 /** The last of the warnings whose time has come. */
 function expiring(said: Said): Finding {
   const { wish, ended, deleting } = said.world;
-  const passed = wish?.warnings.filter((instant) => instant <= said.now).length ?? 0;
   const end = wish?.expiration.expireTime;
-  if (!end || ended || deleting || passed === 0) return undefined;
+  if (!end || ended || deleting) return undefined;
   if (said.now >= end) return keptByClocks(said, end);
+  const passed = wish.warnings.filter((instant) => instant <= said.now).length;
+  if (passed === 0) return undefined;
   const within = passed === wish.warnings.length ? 'the hour' : '24 hours';
   return positive({
     reason: Reason.ExpiresSoon,
@@ -243,7 +244,7 @@ function keptByClocks({ state, world: { object } }: Said, end: Date): Finding {
 
 function clamped({ world, plan }: Said): Finding {
   const { ended, deleting, object } = world;
-  const asked = plan.do === 'setExpiry' && plan.why === 'lease' ? plan.expiry.clampedFrom?.toISOString() : undefined;
+  const asked = plan.do === 'setExpiry' ? plan.expiry.clampedFrom : undefined;
   const from = asked ?? object.status?.expiration?.clampedFrom;
   if (!from || ended || deleting) return undefined;
   return positive({

@@ -26,27 +26,21 @@ export function expirationFields(seen: Report, issued: IssuedSecret | undefined)
 }
 
 function enforcementBefore({ object }: World): Enforcement {
-  const { enforcedBy, leaseTime, clampedFrom } = object.status?.expiration ?? {};
-  return {
-    ...(enforcedBy ? { enforcedBy } : {}),
-    ...(leaseTime ? { leaseTime } : {}),
-    ...(clampedFrom ? { clampedFrom } : {}),
-  };
+  const { expireTime: _, pinnedFrom: __, ...enforcement } = object.status?.expiration ?? {};
+  return enforcement;
 }
 
 /** What this pass learned of the provider's own expiry of the served branch, or of the one that is to be. */
 function enforcementSeen(seen: Report, issued: IssuedSecret | undefined): Enforcement | undefined {
   const { world } = seen;
-  const id = issued?.binding.branchId ?? world.served?.id ?? world.wanted?.id;
-  if (id === undefined) return undefined;
-  const set = expirySet(seen, id);
+  const view = issued ? viewOf(world, issued.binding.branchId) : (world.served ?? world.wanted);
+  const set = expirySet(seen, view?.id);
   if (set) return enforced(set);
-  const branch = viewOf(world, id)?.branch;
-  return branch?.seen === 'present' ? enforced(expiryOf(branch.value, enforcementBefore(world))) : undefined;
+  return view?.branch.seen === 'present' ? enforced(expiryOf(view.branch.value, enforcementBefore(world))) : undefined;
 }
 
 /** The expiry that this very step has told the provider. */
-function expirySet({ plan, outcome }: Report, id: string): Expiry | undefined {
+function expirySet({ plan, outcome }: Report, id: string | undefined): Expiry | undefined {
   if (plan.do === 'createBranch') return plan.wish.branchId === id ? plan.expiry : undefined;
   return plan.do === 'setExpiry' && outcome.is === 'done' && plan.branch.id === id ? plan.expiry : undefined;
 }

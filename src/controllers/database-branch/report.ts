@@ -16,7 +16,7 @@ import { branchFields } from './report-branches.ts';
 import { conditionsOf, refusedSpec } from './report-conditions.ts';
 import { expirationFields } from './report-expiration.ts';
 import { sizeChange } from './size.ts';
-import type { Wish } from './wish.ts';
+import { secretNameOf, type Wish } from './wish.ts';
 import { isReset, viewOf, type BranchView, type World } from './world.ts';
 
 type Status = DatabaseBranchStatus;
@@ -31,9 +31,9 @@ export interface Report {
 }
 
 export function report(seen: Report): Status {
-  const { world, plan, outcome, secret, now } = seen;
+  const { world, plan, outcome, now } = seen;
   const { object, ended } = world;
-  const issued = issuedOf(secret, world, plan);
+  const issued = issuedOf(seen);
   const serving = issued !== undefined && isServing(issued, world, now);
   const said = stateOf(world, plan, outcome, now);
   const state = said.reason === Reason.Available && !serving ? writing : said;
@@ -55,7 +55,7 @@ export function report(seen: Report): Status {
 
 /** Known to be valid, and to lead to the branch's own endpoint. */
 function isServing({ expireTime, binding }: IssuedSecret, world: World, now: Date): boolean {
-  if (now >= expireTime || world.ended || world.deleting) return false;
+  if (now >= expireTime || world.deleting) return false;
   const opened = viewOf(world, binding.branchId);
   return !(opened && endpointMoved(opened, binding));
 }
@@ -91,8 +91,8 @@ const isGoneForGood = ({ family }: World): boolean =>
  * asks for is done; or when it asks for what a person has to change.
  */
 function isHonoured(world: World, plan: Plan, resetting: boolean, issued: IssuedSecret | undefined): boolean {
-  const { specSeen, deleting, served, wish } = world;
-  if (!issued || specSeen || deleting || !wish || !served) return true;
+  const { deleting, served, wish } = world;
+  if (!issued || deleting || !wish || !served) return true;
   if (plan.do !== 'wait') return false;
   if (resetting) return plan.stalled && refusedSpec.has(plan.reason);
   return served.memory.sized || plan.stalled || hasWantedSize(served, wish);
@@ -105,10 +105,11 @@ const without = <T extends object, K extends keyof T>(value: T, ...keys: K[]): O
   Object.fromEntries(Object.entries(value).filter(([key]) => !keys.some((gone) => gone === key))) as Omit<T, K>;
 
 /** The credential in the Secret, unless the Secret names another branch than the one that is served. */
-function issuedOf(secret: World['secret'], { served, ended }: World, plan: Plan): IssuedSecret | undefined {
+function issuedOf({ world: { served, ended }, plan, outcome, secret }: Report): IssuedSecret | undefined {
   if (secret.is !== 'ours' || ended) return undefined;
-  const known = plan.do === 'issue' ? plan.binding.branchUid : served?.uid;
-  return known === undefined || secret.secret.binding.branchUid === known ? secret.secret : undefined;
+  // A switch that failed leaves the Secret as it was.
+  const known = plan.do === 'issue' && outcome.is === 'done' ? plan.binding.branchUid : served?.uid;
+  return secret.secret.binding.branchUid === known ? secret.secret : undefined;
 }
 
 /** What the plan and its outcome mean for somebody who waits: a wait of its own, also for steps that are being taken. */
@@ -182,8 +183,8 @@ function failure(world: World, plan: Plan, error: LakebaseError): Wait {
 /** Shown while the object waits in the line, and only then. */
 const queueField = (plan: Plan): Partial<Status> => (plan.do === 'wait' && plan.queue ? { queue: plan.queue } : {});
 
-function credentialFields({ uid, wish, object }: World, issued: IssuedSecret): Partial<Status> {
-  const secretName = wish?.secretName ?? object.status?.credentials?.secretName ?? object.metadata.name;
+function credentialFields({ uid, object }: World, issued: IssuedSecret): Partial<Status> {
+  const secretName = secretNameOf(object);
   return {
     credentials: {
       secretName,

@@ -152,7 +152,7 @@ const recordedSource = (branch: Served | undefined, spec: DatabaseBranch['spec']
 /** Whether a branch made from this source is what was asked for: its source may be known by more than one name. */
 export function mayComeFrom({ source, sourcePatterns }: Wish, id: string | undefined): boolean {
   if (id === undefined) return false;
-  return id === source || sameObject(id, source) || (sourcePatterns.length > 0 && sourceAllowed(sourcePatterns, id));
+  return id === source || sameObject(id, source) || sourceAllowed(sourcePatterns, id);
 }
 
 /** Branches of one object: a reference to an object holds while its own branch is reset. */
@@ -258,7 +258,7 @@ const pinnedValue = (pinnedFrom: string, expireTime: string | undefined): Expira
   expireTime === undefined ? { pinnedFrom } : { pinnedFrom, expireTime: new Date(expireTime) };
 
 const hashOf = (asked: DatabaseBranch['spec']['expiration']): string => {
-  const parts = [asked?.ttl ?? null, asked?.at ?? null, asked?.never ?? null];
+  const parts = [asked?.ttl, asked?.at, asked?.never];
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16);
 };
 
@@ -279,18 +279,21 @@ function sizeOf(object: DatabaseBranch, bclass: BranchClass): EndpointSize {
 /** Lakebase lets a compute grow by at most this much over its minimum. */
 const largestSpreadCU = 16;
 
-function sizeProblems({ minCU = 0, maxCU, suspendAfterSeconds = 0 }: EndpointSize, bclass: BranchClass): Problem[] {
+function sizeProblems(
+  { minCU = 0, maxCU = minCU, suspendAfterSeconds = 0 }: EndpointSize,
+  bclass: BranchClass,
+): Problem[] {
   const { name } = bclass.metadata;
   const { maxCU: classMax, suspendAfter } = bclass.spec.endpoint ?? {};
-  const largest = Math.max(minCU, maxCU ?? 0);
+  const largest = Math.max(minCU, maxCU);
   const complaints: readonly (readonly [boolean, string])[] = [
     [
       largest > (number(classMax) ?? Infinity),
       `endpoint asks for ${largest} CU, class ${name} allows ${classMax}: lower spec.endpoint.maxCU`,
     ],
-    [minCU > (maxCU ?? Infinity), `endpoint.minCU ${minCU} is above maxCU ${maxCU}: lower minCU or raise maxCU`],
+    [minCU > maxCU, `endpoint.minCU ${minCU} is above maxCU ${maxCU}: lower minCU or raise maxCU`],
     [
-      minCU > 0 && (maxCU ?? 0) - minCU > largestSpreadCU,
+      minCU > 0 && maxCU - minCU > largestSpreadCU,
       `endpoint.maxCU may be at most ${largestSpreadCU} above minCU: raise minCU or lower maxCU`,
     ],
     [
@@ -306,7 +309,7 @@ function sizeProblems({ minCU = 0, maxCU, suspendAfterSeconds = 0 }: EndpointSiz
 /** Takes out what cannot be filled in, so that it holds up nothing else, and says so. */
 function checkedTemplate(shape: SecretShape): { shape: SecretShape; problems: Problem[] } {
   const known = secretKeys.filter((key) => key !== 'certificates' || shape.certificates !== undefined);
-  const sample: Record<string, string> = Object.fromEntries(known.map((key) => [key, 'x']));
+  const sample: Record<string, string> = Object.fromEntries(known.map((key) => [key, key]));
   const data: Record<string, string> = {};
   const problems: Problem[] = [];
   for (const [key, text] of Object.entries(shape.template.data)) {
