@@ -230,20 +230,6 @@ test('labels removed: no reset, no healing of a Secret, but deletion', async () 
   expect(world.branches()).toEqual([]);
 });
 
-test('another login in a namespace that lost its permission: the status says at once that the old token died', async () => {
-  await given({ expiration: { ttl: '90m' } });
-  label({});
-  setIdentity('login', manager);
-  await world.settle(5 * minuteMs);
-  expect(world.ready('db')).toBe('True');
-  const died = Date.parse(world.object('db')?.status?.credentials?.expireTime ?? '');
-  await world.settle(died - world.clock.now().getTime() + 1000);
-  expect(world.ready('db')).toBe('False NamespaceNotAllowed');
-  const end = Date.parse(world.object('db')?.status?.expiration?.expireTime ?? '');
-  await world.settle(end - world.clock.now().getTime() + 2000);
-  expect(world.ready('db')).toBe('False Expired');
-});
-
 test('labels put back: all goes on as before', async () => {
   const id = await given();
   label({});
