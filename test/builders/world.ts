@@ -180,7 +180,7 @@ export type WorldChange = Partial<Omit<World, 'memory' | 'wish' | 'served' | 'wa
   wish?: Partial<Wish> | undefined;
   /** The branch that the object asks for; served too, unless `served` says otherwise. */
   wanted?: ViewChange;
-  served?: ViewChange | 'wanted';
+  served?: ViewChange | 'wanted' | undefined;
 };
 
 export function aWorld({ memory, wanted, served: servedChange, ...change }: WorldChange = {}): World {

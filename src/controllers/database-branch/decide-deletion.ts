@@ -5,8 +5,7 @@ import type { DatabaseBranch } from '../../api/v1alpha1/database-branch.ts';
 import { Reason } from '../../api/v1alpha1/reasons.ts';
 import type { Branch } from '../../lakebase/model.ts';
 import { cannotExpire, netMs, nextCeilingMs, toleranceMs } from './lease.ts';
-import { isGone, isStranger, mayBeDeleted } from './ours.ts';
-import { deleteAgainMs } from './pacing.ts';
+import { isBeingDeleted, isStranger, isThere, mayBeDeleted, type ThereView } from './ours.ts';
 import { lookAround, trouble, waitFor, type Expiry, type Plan, type Wait } from './plan.ts';
 import type { Wish } from './wish.ts';
 import type { BranchView, Family, World } from './world.ts';
@@ -25,7 +24,7 @@ export function decideDeletion(world: World, now: Date): Plan {
       return (
         letGo(world, now) ?? {
           ...waitFor(Reason.DeletionWaiting, cannotDelete(world.object, trouble(family.error).message)),
-          lookInMs: trouble(family.error).lookInMs ?? 10_000,
+          lookInMs: trouble(family.error).lookInMs,
         }
       );
     case 'absent':
@@ -42,14 +41,9 @@ function emptied(world: World, family: Family, now: Date): Plan {
   if (toGo.length === 0) return kept ? retain(world, kept, now) : settledAbsence(world);
   const parents = new Set(toGo.map(({ branch }) => branch.value.sourceBranch));
   const leaves = toGo.filter(({ id }) => !parents.has(id));
-  for (const { branch, memory } of leaves) {
-    if (memory.deletedMsAgo === undefined || memory.deletedMsAgo >= deleteAgainMs) {
-      if (!mayBeDeleted(branch.value)) continue;
-      const { children } = family;
-      if (children.length > 0) return blockedByChildren(world.object, toGo, children);
-      return { do: 'deleteBranch', branch: branch.value, why: 'the object is being deleted' };
-    }
-  }
+  const next = leaves.find((view) => mayBeDeleted(view.branch.value) && !isBeingDeleted(view));
+  if (next && family.children.length > 0) return blockedByChildren(world.object, next, family.children);
+  if (next) return { do: 'deleteBranch', branch: next.branch.value, why: 'the object is being deleted' };
   const stuck = leaves.find(({ branch }) => !mayBeDeleted(branch.value));
   if (stuck)
     return waitFor(Reason.DeletionBlocked, blocked(world.object, stuck.branch.value), {
@@ -59,12 +53,9 @@ function emptied(world: World, family: Family, now: Date): Plan {
   return waitFor(Reason.Deleting, `branch ${leaves[0]?.id ?? ''} is being deleted`, { transition: 'delete' });
 }
 
-type ThereView = BranchView & { readonly branch: { readonly seen: 'present'; readonly value: Branch } };
-const isThere = (view: BranchView): view is ThereView => view.branch.seen === 'present' && !isGone(view.branch.value);
-
 /** `deletionPolicy: Retain`: what is served stays until its expiry; all else of the object goes. */
 const keptBranch = ({ wish, served, ended }: World, left: readonly ThereView[]): ThereView | undefined =>
-  wish?.life === 'retained' && !ended ? left.find(({ id, uid }) => id === served?.id && uid === served.uid) : undefined;
+  wish?.life === 'retained' && !ended ? left.find(({ id }) => id === served?.id) : undefined;
 
 /** The object may go when the provider is seen to know the end of the branch: nobody will tell it later. */
 function retain({ wish }: World, view: ThereView, now: Date): Plan {
@@ -89,7 +80,7 @@ const refusalsToBelieve = 3;
 
 /** What this object gives up for good is not decided by one refusal, nor by what another branch was refused. */
 const believedCeilingMs = ({ memory: { lease, refusedAheadMs } }: ThereView, wish: Wish): number | undefined =>
-  refusedAheadMs !== undefined && (lease?.attempts ?? 0) >= refusalsToBelieve
+  refusedAheadMs !== undefined && lease !== undefined && lease.attempts >= refusalsToBelieve
     ? nextCeilingMs(refusedAheadMs, wish)
     : undefined;
 
@@ -155,11 +146,11 @@ function settledAbsence({ wanted, memory }: World): Plan {
   return waitFor(Reason.Deleting, 'making sure that no create is still under way', { lookInMs: settleMs - quietMs });
 }
 
-function blockedByChildren(object: DatabaseBranch, parents: readonly BranchView[], children: readonly string[]): Wait {
+function blockedByChildren(object: DatabaseBranch, parent: BranchView, children: readonly string[]): Wait {
   const names = children.slice(0, 5).join(', ') + (children.length > 5 ? ` and ${children.length - 5} more` : '');
   return waitFor(
     Reason.DeletionBlockedByChildren,
-    `branch ${parents[0]?.id ?? ''} is the parent of ${names}: delete the DatabaseBranch objects that were made from this one, or those branches at the provider; the object goes by itself afterwards. ${letGoCommand(object)}`,
+    `branch ${parent.id} is the parent of ${names}: delete the DatabaseBranch objects that were made from this one, or those branches at the provider; the object goes by itself afterwards. ${letGoCommand(object)}`,
     { stalled: true, lookInMs: 5_000 },
   );
 }

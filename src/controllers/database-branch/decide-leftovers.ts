@@ -1,11 +1,10 @@
 // Branches of the object that are neither served nor wanted: given up by a reset, or never come to be served. Pure.
 import type { Branch } from '../../lakebase/model.ts';
-import { cannotExpire, toleranceMs } from './lease.ts';
-import { isGone, isStranger, mayBeDeleted } from './ours.ts';
-import { deleteAgainMs } from './pacing.ts';
+import { toleranceMs } from './lease.ts';
+import { isBeingDeleted, isStranger, isThere, mayBeDeleted, type ThereView } from './ours.ts';
 import { lookAround, type Plan } from './plan.ts';
 import type { Wish } from './wish.ts';
-import type { BranchView, World } from './world.ts';
+import type { World } from './world.ts';
 
 /** After the instant at which the provider removes a branch by itself, it is given this long before we do. */
 const sweepMs = 60_000;
@@ -22,7 +21,6 @@ export function decideLeftovers(world: World, wish: Wish, now: Date): Plan | und
     if (leftoversDueMs(world, now) <= 0) return lookAround('freshFamily');
     return world.memory.checkInMs <= 0 ? lookAround('family') : undefined;
   }
-  if (family.seen !== 'present') return undefined;
   for (const view of leftovers(world)) {
     const plan = leftoverStep(world, wish, view, now);
     if (plan) return plan;
@@ -31,23 +29,21 @@ export function decideLeftovers(world: World, wish: Wish, now: Date): Plan | und
 }
 
 /** Branches of the object that are there and are neither served nor wanted, as this pass saw them. */
-export const leftovers = (world: World): BranchView[] =>
-  others(world).filter(({ branch }) => branch.seen === 'present' && !isStranger(world, branch.value));
+export const leftovers = (world: World): ThereView[] =>
+  others(world).filter(({ branch }) => !isStranger(world, branch.value));
 
 /** Branches that somebody made under the id of one of ours. */
-export const strangers = (world: World): BranchView[] =>
-  others(world).filter(({ branch }) => branch.seen === 'present' && isStranger(world, branch.value));
+export const strangers = (world: World): ThereView[] =>
+  others(world).filter(({ branch }) => isStranger(world, branch.value));
 
-function others({ family, served, wanted }: World): BranchView[] {
+function others({ family, served, wanted }: World): ThereView[] {
   if (family.seen !== 'present') return [];
-  return family.value.branches.filter(
-    ({ id, branch }) => id !== served?.id && id !== wanted?.id && branch.seen === 'present' && !isGone(branch.value),
-  );
+  return family.value.branches.filter(isThere).filter(({ id }) => id !== served?.id && id !== wanted?.id);
 }
 
-function leftoverStep(world: World, wish: Wish, { branch, memory }: BranchView, now: Date): Plan | undefined {
-  if (branch.seen !== 'present' || cannotExpire(branch.value) || !mayBeDeleted(branch.value)) return undefined;
-  if (memory.deletedMsAgo !== undefined && memory.deletedMsAgo < deleteAgainMs) return undefined;
+function leftoverStep(world: World, wish: Wish, view: ThereView, now: Date): Plan | undefined {
+  const { branch, memory } = view;
+  if (!mayBeDeleted(branch.value) || isBeingDeleted(view)) return undefined;
   if (neverServed(world, branch.value))
     return { do: 'deleteBranch', branch: branch.value, why: 'its reset.token is not asked for any more' };
   const until = drainEnd(world, wish, branch.value, now);

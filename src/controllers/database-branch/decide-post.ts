@@ -6,8 +6,8 @@ import { expiryToAsk } from './decide-upkeep.ts';
 import { usedUp } from './ended.ts';
 import { nextCeilingMs } from './lease.ts';
 import type { Because, Verdict } from './line.ts';
-import { isGone, mayBeDeleted } from './ours.ts';
-import { askAgainMs, deleteAgainMs } from './pacing.ts';
+import { isBeingDeleted, isGone, mayBeDeleted } from './ours.ts';
+import { askAgainMs } from './pacing.ts';
 import { isQuota, look, lookAround, stall, trouble, waitFor, type Plan, type Wait } from './plan.ts';
 import type { Problem, Wish } from './wish.ts';
 import { isReset, type BranchView, type Place, type World } from './world.ts';
@@ -80,7 +80,7 @@ function makeRoom(world: World, wish: Wish): Plan | undefined {
 }
 
 function giveUp(served: BranchView, why: string): Plan | undefined {
-  const { branch, memory } = served;
+  const { branch } = served;
   if (branch.seen === 'notAsked') return look('branch', served);
   if (branch.seen === 'unknown') return trouble(branch.error);
   if (branch.seen !== 'present' || isGone(branch.value) || branch.value.uid !== served.uid) return undefined;
@@ -89,8 +89,7 @@ function giveUp(served: BranchView, why: string): Plan | undefined {
       reason: Reason.DeletionBlocked,
       message: `branch ${served.id} cannot be deleted, because it is protected or the default: change that at the provider, or set reset.strategy: Switch`,
     });
-  if (memory.deletedMsAgo === undefined || memory.deletedMsAgo >= deleteAgainMs)
-    return { do: 'deleteBranch', branch: branch.value, why };
+  if (!isBeingDeleted(served)) return { do: 'deleteBranch', branch: branch.value, why };
   return waitFor(Reason.Resetting, `branch ${served.id} is being deleted to make room`, { transition: 'delete' });
 }
 

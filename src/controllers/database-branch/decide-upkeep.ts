@@ -11,7 +11,7 @@ import { isReset, type BranchView, type World } from './world.ts';
 
 export function upkeep(world: World, wish: Wish, now: Date): Plan | undefined {
   const { served, wanted } = world;
-  const ofServed = served && served.memory.gone !== true ? servedUpkeep(world, wish, served, now) : undefined;
+  const ofServed = served && !served.memory.gone ? servedUpkeep(world, wish, served, now) : undefined;
   return ofServed ?? (wanted && wanted !== served ? leaseStep(world, wish, wanted, now) : undefined);
 }
 
@@ -22,7 +22,7 @@ function servedUpkeep(world: World, wish: Wish, served: BranchView, now: Date): 
 
 function wantsLook(world: World, wish: Wish, { memory, id }: BranchView, now: Date): boolean {
   const { specSeen, family } = world;
-  if (leaseByStatus(world, wish, now) <= now && waited(memory.lease) && leaseRestMs(world) <= 0) return true;
+  if (leaseByStatus(world, wish, now) <= now && waited(memory.lease) && leaseRestMs(world, wish) <= 0) return true;
   // A LIST never proves an absence: a branch that it does not show is asked for by name.
   const missing = family.seen === 'present' && family.value.branches.every((view) => view.id !== id);
   return memory.mintSaidGone || missing || !specSeen;
@@ -32,10 +32,10 @@ function wantsLook(world: World, wish: Wish, { memory, id }: BranchView, now: Da
  * A lease that is due and cannot be extended must not have the branch asked for without end. One that cannot have any,
  * because it is protected say, is seen at the usual checks.
  */
-function leaseRestMs({ object, served, wish }: World): number {
+function leaseRestMs({ object, served }: World, { life }: Wish): number {
   const hasLease = object.status?.expiration?.enforcedBy !== 'Operator';
   // A lease that has to be lifted keeps children waiting.
-  const restMs = !hasLease ? 10 * 60_000 : wish?.life === 'leased' ? 60_000 : 1_000;
+  const restMs = !hasLease ? 10 * 60_000 : life === 'leased' ? 60_000 : 1_000;
   return restMs - (served?.memory.askedMsAgo ?? Infinity);
 }
 
@@ -57,7 +57,7 @@ function leaseByStatus(world: World, wish: Wish, now: Date): Date {
 export function leaseDueMs(world: World, wish: Wish, now: Date): number {
   const memory = world.served?.memory;
   const dueMs = Math.max(0, leaseByStatus(world, wish, now).getTime() - now.getTime());
-  return Math.max(dueMs, memory?.lease?.nextInMs ?? 0, leaseRestMs(world));
+  return Math.max(dueMs, memory?.lease?.nextInMs ?? 0, leaseRestMs(world, wish));
 }
 
 // A provider that refuses an expiry (of a protected branch, say) is asked again after a while, and holds up nothing else.
@@ -93,17 +93,15 @@ function sizeStep(world: World, wish: Wish, view: BranchView): Plan | undefined 
   if (endpoint.seen === 'notAsked') return isDue ? look('endpoint', view) : undefined;
   if (endpoint.seen !== 'present' || world.paused !== 'no' || forbidsChange(world)) return undefined;
   const size = sizeChange(endpoint.value, wish.size);
-  return size && ifOurs(view, { do: 'resize', of: view, endpoint: endpoint.value, size });
+  return size && afterLook(view, { do: 'resize', of: view, endpoint: endpoint.value, size });
 }
 
 /** Unless this pass has seen that it is not ours, or could not tell. */
 const mayCheck = (world: World, view: BranchView): boolean =>
   !isReset(world) && (view.branch.seen === 'notAsked' || oursIn(view) !== undefined);
 
-function ifOurs(view: BranchView, plan: Plan): Plan | undefined {
-  if (view.branch.seen === 'notAsked') return look('branch', view);
-  return oursIn(view) ? plan : undefined;
-}
+const afterLook = (view: BranchView, plan: Plan): Plan =>
+  view.branch.seen === 'notAsked' ? look('branch', view) : plan;
 
 /** A class that has ceased to allow the source, or is about to go, does not hold up the care of what is served. */
 const forbidsChange = ({ problems }: World): boolean => problems.some(({ reason }) => !onlyForCreates.has(reason));
@@ -121,7 +119,7 @@ function roleCheck(world: World, wish: Wish, view: BranchView): Plan | undefined
   if (!mayCheck(world, view) || !view.memory.roleCheckDue || !waited(view.memory.role)) return undefined;
   const plan = operationStep(view) ?? roleStep(world, wish, view);
   if (!plan || plan.do === 'wait') return undefined;
-  return plan.do === 'look' ? plan : ifOurs(view, plan);
+  return plan.do === 'look' ? plan : afterLook(view, plan);
 }
 
 /** Paused altogether: the provider is first told the full life of the branch, because nobody will extend its lease. */

@@ -22,7 +22,7 @@ export const quietForMs = 60_000;
 export function decide(world: World, now: Date): Plan {
   if (world.deleting) return decideDeletion(world, now);
   if (!world.claimed) return { do: 'claim' };
-  if (world.ended) return decideEnded(world);
+  if (world.ended) return decideEnded(world, world.ended);
   return inTime(alive(world, now), world, now);
 }
 
@@ -83,7 +83,7 @@ function endpointInDoubt({ secret, served, object }: World): Plan | undefined {
 
 /** Until it is sure that the end has come, the credential is kept fresh. */
 function ending(world: World, wish: Wish, secret: IssuedSecret | undefined, now: Date): Plan | undefined {
-  const end = missed(world) ?? expiry(world, wish, now) ?? lost(world, wish, now) ?? withdrawal(world);
+  const end = missed(world) ?? expiry(world, wish, now) ?? lost(world, wish, now) ?? withdrawal(world, wish);
   const care = end?.do === 'wait' && secret ? credentialStep(world, wish, secret, now) : undefined;
   return care ?? end;
 }
@@ -106,7 +106,7 @@ function make(world: World, wish: Wish, wanted: BranchView, secret: IssuedSecret
 }
 
 /** A Secret that may not stay: from a backup, or naming a branch that is gone or not this object's. */
-function withdrawal(world: World): Plan | undefined {
+function withdrawal(world: World, wish: Wish): Plan | undefined {
   const { secret, served } = world;
   if (secret.is === 'leaving')
     return waitFor(Reason.SecretPending, 'the old Secret is being deleted; a new one is written when it is gone', {
@@ -119,7 +119,7 @@ function withdrawal(world: World): Plan | undefined {
   const { branch } = served;
   // A branch that is gone while the object wants another one is no loss; whose Secret it was has to go all the same.
   if (isAway(served))
-    return goneInDoubt(world) ?? { do: 'deleteSecret', secret: identity, why: `branch ${served.id} is gone` };
+    return goneInDoubt(world, wish) ?? { do: 'deleteSecret', secret: identity, why: `branch ${served.id} is gone` };
   if (branch.seen !== 'present' || branch.value.uid === served.uid) return undefined;
   return {
     do: 'deleteSecret',

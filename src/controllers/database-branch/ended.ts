@@ -1,7 +1,6 @@
 // When a branch has ended, what is then taken away, and what is said. Pure.
 import { Reason } from '../../api/v1alpha1/reasons.ts';
-import { isAway, isGone, isStranger, mayBeDeleted } from './ours.ts';
-import { deleteAgainMs } from './pacing.ts';
+import { isAway, isBeingDeleted, isStranger, isThere, mayBeDeleted, type ThereView } from './ours.ts';
 import { look, lookAround, stall, trouble, waitFor, type EndReason, type Plan, type Wait } from './plan.ts';
 import type { Problem, Wish } from './wish.ts';
 import { isReset, type BranchView, type World } from './world.ts';
@@ -43,7 +42,7 @@ function clockDoubt({ clockSkewMs }: World): Wait | undefined {
 export function lost(world: World, wish: Wish, now: Date): Plan | undefined {
   const { served, object } = world;
   if (!served || isReset(world) || !isAway(served)) return undefined;
-  const doubt = goneInDoubt(world);
+  const doubt = goneInDoubt(world, wish);
   if (doubt) return doubt;
   const { expireTime } = wish.expiration;
   if (expireTime && now >= expireTime) return { do: 'markEnded', reason: 'Expired' };
@@ -56,7 +55,7 @@ export function lost(world: World, wish: Wish, now: Date): Plan | undefined {
  * One answer is not enough to take a Secret or an object's branch away: a LIST of now has to agree with it, and to show
  * that the project can be seen at all.
  */
-export function goneInDoubt({ served, family, wish }: World): Plan | undefined {
+export function goneInDoubt({ served, family }: World, { project }: Wish): Plan | undefined {
   if (served?.branch.seen !== 'absent') return undefined;
   switch (family.seen) {
     case 'notAsked':
@@ -64,15 +63,15 @@ export function goneInDoubt({ served, family, wish }: World): Plan | undefined {
     case 'unknown':
       return trouble(family.error);
     case 'absent':
-      return { ...stall(projectGone(wish)), lookInMs: 60_000 };
+      return { ...stall(projectGone(project)), lookInMs: 60_000 };
     case 'present':
       return undefined;
   }
 }
 
-const projectGone = (wish: Wish | undefined): Problem => ({
+const projectGone = (project: string): Problem => ({
   reason: Reason.ProjectNotFound,
-  message: `project ${wish?.project ?? ''} does not exist any more, or the service principal of spec.provider.auth of the class may not see it; nothing is concluded about the branch. Give it CAN_MANAGE on the project, or delete this object`,
+  message: `project ${project} does not exist any more, or the service principal of spec.provider.auth of the class may not see it; nothing is concluded about the branch. Give it CAN_MANAGE on the project, or delete this object`,
 });
 
 /** An id that was once deleted is never used again: what it held is gone, and nobody may take the new for the old. */
@@ -86,28 +85,24 @@ export function usedUp({ object, served }: World, view: BranchView): Plan {
 }
 
 /** An ended object keeps nothing: first the Secret goes, so that pods fail to start, then every branch. */
-export function decideEnded(world: World): Plan {
-  const { secret, ended, family } = world;
-  if (!ended) throw new Error('the object has not ended');
+export function decideEnded(world: World, ended: Ended): Plan {
+  const { secret, family } = world;
   const why = 'its branch has ended';
   if (secret.is === 'ours') return { do: 'deleteSecret', secret: secret.secret, why };
   if (secret.is === 'damaged' || secret.is === 'restored') return { do: 'deleteSecret', secret, why };
   if (family.seen === 'notAsked' && world.wish) return lookAround('freshFamily');
-  if (family.seen === 'unknown') return { ...endedWait(ended), lookInMs: trouble(family.error).lookInMs ?? 30_000 };
-  const left = family.seen === 'present' ? family.value.branches : [];
+  if (family.seen === 'unknown') return { ...endedWait(ended), lookInMs: trouble(family.error).lookInMs };
+  const left = family.seen === 'present' ? family.value.branches.filter(isThere) : [];
   return remains(
     ended,
-    left.filter(({ branch }) => branch.seen === 'present' && !isGone(branch.value) && !isStranger(world, branch.value)),
+    left.filter(({ branch }) => !isStranger(world, branch.value)),
   );
 }
 
-function remains(ended: Ended, left: readonly BranchView[]): Plan {
-  for (const { branch, memory } of left) {
-    if (branch.seen !== 'present' || !mayBeDeleted(branch.value)) continue;
-    if (memory.deletedMsAgo === undefined || memory.deletedMsAgo >= deleteAgainMs)
-      return { do: 'deleteBranch', branch: branch.value, why: 'its object has ended' };
-  }
-  const stuck = left.find(({ branch }) => branch.seen === 'present' && !mayBeDeleted(branch.value));
+function remains(ended: Ended, left: readonly ThereView[]): Plan {
+  const next = left.find((view) => mayBeDeleted(view.branch.value) && !isBeingDeleted(view));
+  if (next) return { do: 'deleteBranch', branch: next.branch.value, why: 'its object has ended' };
+  const stuck = left.find(({ branch }) => !mayBeDeleted(branch.value));
   const wait = endedWait(ended);
   if (left.length > 0 && !stuck) return { ...wait, transition: 'delete' };
   // Nothing is left, and nothing but an edit of the object will change that.

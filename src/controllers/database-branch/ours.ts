@@ -2,6 +2,7 @@
 import type { Binding } from '../../credentials/proof.ts';
 import { parseBranchId } from '../../lakebase/ids.ts';
 import type { Branch, Role } from '../../lakebase/model.ts';
+import { deleteAgainMs } from './pacing.ts';
 import type { BranchView, World } from './world.ts';
 
 export interface Claim {
@@ -52,6 +53,15 @@ export function isStranger({ served, wish, object: { status } }: World, { id, ui
 
 /** Soft-deleted counts as gone: the id stays in nobody's list and no endpoint serves it. */
 export const isGone = (branch: Branch): boolean => branch.state === 'DELETED' || branch.deleteTime !== undefined;
+
+export type ThereView = BranchView & { readonly branch: { readonly seen: 'present'; readonly value: Branch } };
+
+export const isThere = (view: BranchView): view is ThereView =>
+  view.branch.seen === 'present' && !isGone(view.branch.value);
+
+/** A DELETE was sent so lately that it need not be sent again. */
+export const isBeingDeleted = ({ memory: { deletedMsAgo } }: Pick<BranchView, 'memory'>): boolean =>
+  deletedMsAgo !== undefined && deletedMsAgo < deleteAgainMs;
 
 /** What keeps the login from using its role, if anything: a wrong kind is for a person, a lacking membership is for us. */
 export function roleDefect(role: Role, membershipRoles: readonly string[]): 'unusable' | 'lacksMembership' | undefined {

@@ -15,7 +15,7 @@ export function pause(
   outcome: Outcome,
 ): Next {
   if (outcome.is === 'failed')
-    return lookAgain(remembered.has(plan.do) ? 0 : (trouble(outcome.error).lookInMs ?? 10_000), `${plan.do} failed`);
+    return lookAgain(remembered.has(plan.do) ? 0 : trouble(outcome.error).lookInMs, `${plan.do} failed`);
   if (outcome.is === 'refused') return lookAgain(0, `${plan.do} refused`);
   if (outcome.is === 'stale') return lookAgain(0, 'something changed meanwhile');
   if (plan.do === 'idle') return lookAgain(plan.lookInMs, 'the Secret is to be read');

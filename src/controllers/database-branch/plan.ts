@@ -118,15 +118,20 @@ export const writeRefused = (message: string): Problem => ({
 /** Who of the class was refused: the one that manages branches, or the one whose tokens applications get. */
 export type Identity = 'provider' | 'login';
 
+/** A wait that knows when to look again. */
+export interface Trouble extends Wait {
+  readonly lookInMs: number;
+}
+
 /** The provider's trouble, in words: transient unless only a person can end it. */
-export function trouble(error: LakebaseError, who: Identity = 'provider'): Wait {
+export function trouble(error: LakebaseError, who: Identity = 'provider'): Trouble {
   // "Retry-After: 0" would have every pass chase the next.
   const lookInMs = Math.max(1000, error.details.retryAfterMs ?? 10_000);
+  const passing = (reason: Reason, message: string): Trouble => ({ ...waitFor(reason, message), lookInMs });
   if (isQuota(error))
-    return waitFor(
+    return passing(
       Reason.QuotaExceeded,
       `a quota of the provider is used up: ${error.message}. Free what it names, or have it raised; it is tried again by itself`,
-      { lookInMs },
     );
   switch (error.code) {
     case 'unauthenticated':
@@ -135,31 +140,25 @@ export function trouble(error: LakebaseError, who: Identity = 'provider'): Wait 
     case 'invalid':
       return { ...stall(refusalOf(error.code, error.message, who)), lookInMs };
     case 'throttled':
-      return waitFor(Reason.ProviderThrottled, `the provider asks for fewer requests: ${error.message}. ${again}`, {
-        lookInMs,
-      });
+      return passing(Reason.ProviderThrottled, `the provider asks for fewer requests: ${error.message}. ${again}`);
     case 'conflict':
     case 'exists': {
       const message = `another change is under way at the provider: ${error.message}. ${again}`;
-      return waitFor(Reason.ProviderConflict, message, { lookInMs: Math.min(lookInMs, 2000) });
+      return { ...waitFor(Reason.ProviderConflict, message), lookInMs: Math.min(lookInMs, 2000) };
     }
-    case 'unreachable':
-      return unreachable(error.details.unreachable ?? 'other', error.message, lookInMs);
+    case 'unreachable': {
+      const { reason, check } = unreached[error.details.unreachable ?? 'other'];
+      return passing(
+        reason,
+        `no answer from the provider: ${error.message}. ${again}; if that does not help, check ${check}`,
+      );
+    }
     case 'unavailable':
-      return waitFor(Reason.ProviderUnavailable, `the provider answers with an error: ${error.message}. ${again}`, {
-        lookInMs,
-      });
+      return passing(Reason.ProviderUnavailable, `the provider answers with an error: ${error.message}. ${again}`);
   }
 }
 
 const again = 'It is tried again by itself';
-
-function unreachable(cause: UnreachableCause, said: string, lookInMs: number): Wait {
-  const { reason, check } = unreached[cause];
-  return waitFor(reason, `no answer from the provider: ${said}. ${again}; if that does not help, check ${check}`, {
-    lookInMs,
-  });
-}
 
 /** Only the words follow from it, never a decision: which code a used-up quota has is not documented. */
 export const isQuota = ({ details }: LakebaseError): boolean =>
