@@ -54,6 +54,7 @@ test.each<[string, WorldChange, string]>([
     { family: family([main({}, { deletedMsAgo: 10_000 })]) },
     'deleteBranch wanted: the object is being deleted',
   ],
+  ['one after the other', { family: family([main(), former()]) }, 'deleteBranch wanted: the object is being deleted'],
   [
     'a branch that somebody else made under our id stays',
     { family: family([main({ uid: 'br-9' })]) },
@@ -207,6 +208,11 @@ test.each<[string, WorldChange, string]>([
   ['nor if it is to be retained', { ...outage, object: leased({ deletionPolicy: 'Retain' }) }, waits],
   ['nor if the provider does not know its end', { ...outage, object: leased({ enforcedBy: 'Operator' }) }, waits],
   ['nor if there is no lease on record', { ...outage, object: { ...leased(), status: { ...object.status } } }, waits],
+  [
+    'nor if nobody knows until when',
+    { ...outage, object: { ...leased(), status: { ...object.status, expiration: { enforcedBy: 'Provider' } } } },
+    waits,
+  ],
   ['nor without any status', { ...outage, object: (({ status: _none, ...rest }) => rest)(leased()) }, waits],
   ['nor while it is not being deleted', { ...outage, object: { ...leased(), metadata: object.metadata } }, waits],
   [

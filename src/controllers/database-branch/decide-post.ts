@@ -31,7 +31,7 @@ export function decidePost(world: World, wish: Wish, view: BranchView, now: Date
   }
   if (postedMsAgo !== undefined && postedMsAgo < againMs(view) && !shorterIsLeft(wish, view))
     return unseen(world, wish, view, refusal);
-  return used(world, wish, view) ?? makeRoom(world, wish) ?? placed(world, wish, view, now);
+  return used(world, wish, view) ?? makeRoom(world, wish, view) ?? placed(world, wish, view, now);
 }
 
 // Which code a full project answers with is not documented, so the count decides, never the code.
@@ -60,14 +60,14 @@ function used(world: World, wish: Wish, view: BranchView): Plan | undefined {
 }
 
 /** `Replace`: the served branch goes first, as soon as it is sure that there is something to fork the next one from. */
-function makeRoom(world: World, wish: Wish): Plan | undefined {
-  const { served, secret, wanted } = world;
-  if (wish.strategy !== 'Replace' || !isReset(world) || !served || !wanted || served.memory.gone) return undefined;
-  switch (wanted.sourceEndpoints.seen) {
+function makeRoom(world: World, wish: Wish, view: BranchView): Plan | undefined {
+  const { served, secret } = world;
+  if (wish.strategy !== 'Replace' || !served || !isReset(world) || served.memory.gone) return undefined;
+  switch (view.sourceEndpoints.seen) {
     case 'notAsked':
-      return look('sourceEndpoints', wanted);
+      return look('sourceEndpoints', view);
     case 'unknown':
-      return trouble(wanted.sourceEndpoints.error);
+      return trouble(view.sourceEndpoints.error);
     case 'absent':
       return stall(nothingToForkFrom(world, wish));
     case 'present':

@@ -167,8 +167,9 @@ test.each<[string, WorldChange, string]>([
   ["of a branch that is gone is nobody's", { wanted: { branch: lagging, memory: { gone: true } } }, 'nothing'],
 ])('a lease: %s', (_sentence, change, expected) => expect(step(change)).toBe(expected));
 
-test('while nothing is served and nothing wanted, nothing is kept up', () => {
-  expect(told(upkeep(aWorld({ wish: undefined }), wish, now))).toBe('nothing');
+test('a served branch is kept up also while it is not known what is wanted', () => {
+  const served = { uid: 'br-1', branch: withBranch({ expireTime: later(fresh) }) };
+  expect(told(upkeep(aWorld({ wish: undefined, served }), { ...wish, ...endless }, now))).toBe('nothing');
 });
 
 test.each<[string, WorldChange, number]>([
