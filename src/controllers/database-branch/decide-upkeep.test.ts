@@ -320,6 +320,7 @@ test.each<[string, WorldChange, string]>([
     parked,
   ],
   ['what never ends stays so', { ...byOperator, wish: { life: 'unleased' } }, parked],
+  ['an outage is waited for', { wanted: { branch: unknown() } }, 'wait PausedByAnnotation, 10 s'],
   [
     'a refusal is tried again',
     { wanted: { branch: lagging, memory: { lease: failure(1) } } },

@@ -15,7 +15,7 @@ test('an upgrade of the operator moves no instant', () => {
 const lease = hours(96);
 const instant = nextLeaseInstant('u', now);
 
-test.each<[string, Date | undefined, { at?: Date }, number, Date | undefined]>([
+test.each<[string, Date | undefined, { at?: Date; clampedFrom?: Date }, number, Date | undefined]>([
   ['a branch that is to expire never and does not is left alone', undefined, {}, lease, undefined],
   ['a branch that is to expire never and does is freed now', later(hours(1)), {}, lease, now],
   ['one that does not expire and shall is told now', undefined, { at: later(lease) }, lease, now],
@@ -38,6 +38,13 @@ test.each<[string, Date | undefined, { at?: Date }, number, Date | undefined]>([
   ],
   ['an end reached but for rounding is final too', later(hours(5) - 60_000), { at: later(hours(5)) }, lease, undefined],
   ['an end nearer than a lease is final', later(lease - 60_001), { at: later(lease - 60_001) }, lease, undefined],
+  [
+    'what was granted once stays, though as much is refused since',
+    later(lease),
+    { at: later(hours(24)), clampedFrom: later(lease) },
+    hours(24),
+    instant,
+  ],
   ['what falls short of an end without a lease is set now', later(hours(1)), { at: later(hours(9)) }, Infinity, now],
 ])('%s', (_sentence, current, target, lengthMs, expected) =>
   expect(leaseDue('u', current, target, lengthMs, now)).toEqual(expected),
@@ -103,10 +110,8 @@ test.each<[string, Partial<Wish>, number, number | undefined]>([
   ['a moment more is not', {}, hours(24) + 60_001, hours(24)],
 ])('%s', (_sentence, change, refusedMs, expected) => expect(nextCeilingMs(refusedMs, wish(change))).toBe(expected));
 
-test('a protected branch and the default branch cannot expire', () => {
-  expect([{}, { isProtected: true }, { isDefault: true }].map((change) => cannotExpire(aBranch(change)))).toEqual([
-    false,
-    true,
-    true,
-  ]);
+test('a protected branch, the default branch and a root cannot expire', () => {
+  const { sourceBranch: _none, ...root } = aBranch();
+  const branches = [aBranch(), aBranch({ isProtected: true }), aBranch({ isDefault: true }), root];
+  expect(branches.map(cannotExpire)).toEqual([false, true, true, true]);
 });

@@ -155,7 +155,16 @@ test.each<[string, Scene, string]>([
     'a goes',
   ],
   [
-    'nor does it take any',
+    'nor does one that replaces',
+    {
+      waiters: [waiter('a', { errand: 'replace' })],
+      holders: [holder('team-a')],
+      limits: { total: 1, perNamespace: 1 },
+    },
+    'a goes',
+  ],
+  [
+    'nor do they take any',
     {
       waiters: [waiter('a', { errand: 'reset' }), waiter('b', { errand: 'replace' }), waiter('c'), waiter('d')],
       limits: { total: 1, perNamespace: 1 },

@@ -61,7 +61,7 @@ export type Verdict =
 
 export function lineUp({ waiters, holders, limits, projectLimit }: LineParts): Line {
   const held = new Tally();
-  for (const { className, namespace, restored } of holders) held.add(className, restored ? undefined : namespace);
+  for (const holder of holders) held.add(holder, !holder.restored);
   return { waiters: [...waiters].sort(inOrder(held)), holders, limits, projectLimit, held };
 }
 
@@ -72,14 +72,16 @@ export function lineUp({ waiters, holders, limits, projectLimit }: LineParts): L
  */
 export function mayGo(uid: string, line: Line, unarchived: number): Verdict {
   const ahead = new Tally();
+  let position = 1;
   let rivals = 0;
   for (const waiter of line.waiters) {
     const because = heldUpBy(waiter, line, ahead);
     if (waiter.uid === uid) {
       if (!because && rivals < room(waiter, line, unarchived)) return { go: true };
-      return { go: false, position: ahead.all + 1, because: because ?? 'project' };
+      return { go: false, position, because: because ?? 'project' };
     }
     if (because) continue;
+    position++;
     count(waiter, ahead);
     if (!isHopeless(waiter, line, unarchived)) rivals++;
   }
@@ -153,9 +155,9 @@ function limitsOf(limits: Line['limits'], className: string): Limits {
 }
 
 /** A reset takes no slot of its class, and a restore none of its namespace. */
-function count({ errand, className, namespace }: Waiter, ahead: Tally): void {
-  if (errand === 'replace' || errand === 'reset') ahead.add();
-  else ahead.add(className, errand === 'restore' ? undefined : namespace);
+function count(waiter: Waiter, ahead: Tally): void {
+  const { errand } = waiter;
+  if (errand === 'create' || errand === 'restore') ahead.add(waiter, errand === 'create');
 }
 
 interface Place {
@@ -167,17 +169,10 @@ interface Place {
 class Tally {
   readonly #classes = new Map<string, number>();
   readonly #namespaces = new Map<string, number>();
-  #all = 0;
 
-  add(className?: string, namespace?: string): void {
-    this.#all++;
-    if (className === undefined) return;
+  add({ className, namespace }: Place, inNamespace: boolean): void {
     increment(this.#classes, className);
-    if (namespace !== undefined) increment(this.#namespaces, `${className}/${namespace}`);
-  }
-
-  get all(): number {
-    return this.#all;
+    if (inNamespace) increment(this.#namespaces, `${className}/${namespace}`);
   }
 
   ofClass({ className }: Place): number {
