@@ -216,6 +216,16 @@ export function aWorld({ memory, wanted, served: servedChange, ...change }: Worl
   };
 }
 
+/** What the object of this world asks for. */
+export const wishIn = (world: World): Wish => ({ ...wish, ...world.wish });
+export const wantedIn = ({ wanted }: World): BranchView => there(wanted);
+export const servedIn = ({ served }: World): BranchView => there(served);
+
+function there(view: BranchView | undefined): BranchView {
+  if (!view) throw new Error('the world of this test has no such branch');
+  return view;
+}
+
 /** A world with one branch, all in one: what is said of the branch, of the object and of the memory of both. */
 export type Flat = Partial<Omit<World, 'memory' | 'wish' | 'served' | 'wanted' | 'family' | 'place'>> &
   Partial<Omit<BranchView, 'memory' | 'id' | 'uid'>> & {

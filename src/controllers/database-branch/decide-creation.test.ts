@@ -14,6 +14,8 @@ import {
   wish,
   type ViewChange,
   type WorldChange,
+  wishIn,
+  wantedIn,
 } from '../../../test/builders/world.ts';
 import { decideCreation, heal } from './decide-creation.ts';
 import type { Place } from './world.ts';
@@ -31,7 +33,7 @@ const starting = present(aBranch({ state: 'INIT' }));
 
 function step(change: WorldChange): string {
   const world = aWorld(change);
-  return told(decideCreation(world, { ...wish, ...world.wish }, world.wanted ?? expect.fail('nothing wanted'), now));
+  return told(decideCreation(world, wishIn(world), wantedIn(world), now));
 }
 
 test.each<[string, WorldChange, string]>([
@@ -100,7 +102,7 @@ test.each<[string, WorldChange, string]>([
   ['or whom to look for', { wanted: { branch: present(aBranch({ isDefault: true })) } }, 'Find out who made it'],
 ])('a person is told: %s', (_sentence, change, words) => {
   const world = aWorld(change);
-  const plan = decideCreation(world, wish, world.wanted ?? expect.fail('nothing wanted'), now);
+  const plan = decideCreation(world, wish, wantedIn(world), now);
   expect(plan).toHaveProperty('message', expect.stringContaining(words));
 });
 
@@ -180,5 +182,5 @@ test.each<[string, WorldChange, string]>([
   ['without a served branch there is nothing to do', { served: undefined }, 'nothing'],
 ])('in a reset the Secret of what is served is gone: %s', (_sentence, change, expected) => {
   const world = aWorld({ served: former, ...change });
-  expect(told(heal(world, { ...wish, ...world.wish }, now))).toBe(expected);
+  expect(told(heal(world, wishIn(world), now))).toBe(expected);
 });

@@ -19,15 +19,15 @@ import {
   wish,
   type ViewChange,
   type WorldChange,
+  wishIn,
+  wantedIn,
+  servedIn,
 } from '../../../test/builders/world.ts';
 import type { Reason } from '../../api/v1alpha1/reasons.ts';
 import type { Branch } from '../../lakebase/model.ts';
 import { credentialStep, issueStep, loginState, loginStep } from './decide-credential.ts';
-import type { Wish } from './wish.ts';
-import type { LoginView, World } from './world.ts';
+import type { LoginView } from './world.ts';
 
-const wishIn = (world: World): Wish => ({ ...wish, ...world.wish });
-const wantedIn = ({ wanted }: World) => wanted ?? expect.fail('nothing wanted');
 const failure = (nextInMs: number) => ({ attempts: 1, sinceMs: 1, nextInMs, error: unknown('denied').error });
 const problems = (...reasons: Reason[]) => ({ problems: reasons.map((reason) => ({ reason, message: reason })) });
 
@@ -239,7 +239,7 @@ test.each<[string, WorldChange, string]>([
 
 test('in a reset a credential of the branch that is still served is no switch', () => {
   const world = aWorld({ served: { ...fine, id: idOf('former') } });
-  const served = world.served ?? expect.fail('not served');
+  const served = servedIn(world);
   const branch = aBranch({ id: idOf('former') });
   const plan = issueStep(world, wish, served, branch, anEndpoint({ branch: branch.id }));
   expect(told(plan)).toBe('issue Healing replacing nothing');

@@ -16,6 +16,7 @@ import {
   unknown,
   wish,
   type WorldChange,
+  wishIn,
 } from '../../../test/builders/world.ts';
 import type { DatabaseBranch } from '../../api/v1alpha1/database-branch.ts';
 import type { Branch } from '../../lakebase/model.ts';
@@ -42,7 +43,7 @@ const withoutEnd = (({ expireTime: _none, ...branch }) => branch)(aBranch({ id: 
 
 function step(change: WorldChange): string {
   const world = aWorld({ ...served, ...change });
-  return told(decideLeftovers(world, { ...wish, ...world.wish }, now));
+  return told(decideLeftovers(world, wishIn(world), now));
 }
 
 const drains = 'setExpiry drain of former 5 min';

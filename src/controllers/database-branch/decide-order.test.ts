@@ -52,6 +52,9 @@ const settled = ({ memory, ...change }: WorldChange): WorldChange => ({
   memory: { ...quiet, ...memory },
 });
 const renewal = renewTime(anIssuedSecret(), 'u-1').getTime() - now.getTime();
+/** Its renewal is less than a minute away. */
+const soonDue = anIssuedSecret({ issueTime: later(-minutes(30)), expireTime: later(minutes(36.5)) });
+const soonRenewal = renewTime(soonDue, 'u-1').getTime() - now.getTime();
 const good = (ms: number): string => `wait Available, ${ms} ms`;
 const dueToken = ours({ issueTime: later(-minutes(40)), expireTime: later(minutes(20)) });
 const oldToken = ours({ issueTime: later(-minutes(50)), expireTime: later(minutes(10)) });
@@ -60,6 +63,11 @@ const deadToken = ours({ issueTime: later(-minutes(60)), expireTime: now });
 test.each<[string, WorldChange, string]>([
   ['without a usable class a person has to look there', { wish: undefined }, 'stalled ClassNotReady'],
   ['a pause stops everything', settled({ paused: 'all', ...dueToken }), 'wait PausedByAnnotation, 20 min'],
+  [
+    'a Secret that was not read yet is read in its turn',
+    { object: (({ status: _none, ...rest }) => rest)(object), secret: { is: 'notRead' } },
+    'idle 1 min',
+  ],
   ['but not an end', { ...settled({ paused: 'all' }), ended: { reason: 'Expired', time: 't' } }, 'deleteSecret s-1'],
 ])('first of all: %s', (_sentence, change, expected) => expect(step(change)).toBe(expected));
 
@@ -136,6 +144,11 @@ test.each<[string, WorldChange, string]>([
   ['it is looked for until that is sure', settled({ wanted: gone }), 'look branch of wanted'],
   ['also without a Secret', { ...settled({ wanted: gone }), ...none }, 'look branch of wanted'],
   [
+    'and where no other would be made',
+    { ...settled({ wanted: gone, namespaceTerminating: true }), ...none },
+    'look branch of wanted',
+  ],
+  [
     'and then its end is told',
     settled({ wanted: { ...gone, branch: absent }, family: family([]) }),
     'markEnded DeletedExternally',
@@ -149,6 +162,11 @@ const deleted = present(aBranch({ ...former, deleteTime: now }));
 
 test.each<[string, WorldChange, string]>([
   ['one that is going is waited for', { secret: { is: 'leaving' } }, 'wait SecretPending, 2 s'],
+  [
+    'a damaged one stays while nothing is on record of its branch',
+    settled({ ...damaged, wanted: { uid: undefined, branch: there } }),
+    'record',
+  ],
   ['one of a branch that is gone, when that is sure', reset({}, { branch: absent }), 'look around freshFamily'],
   ['then it goes', reset({ family: family([]) }, { branch: absent }), 'deleteSecret s-1'],
   ['also a damaged one', reset({ ...damaged, family: family([]) }, { branch: absent }), 'deleteSecret s-7'],
@@ -251,6 +269,7 @@ const nextLease = nextLeaseInstant('u-1', now).getTime() - now.getTime();
 
 test.each<[string, WorldChange, number]>([
   ['when the token is due', {}, renewal],
+  ['though that is within a minute', { secret: { is: 'ours', secret: soonDue } }, soonRenewal],
   ['when the Secret is to be read', { memory: { secretReadInMs: 1 } }, 1],
   ['when its branches are to be checked', { memory: { checkInMs: 1 } }, 1],
   ['when a leftover ends', withStatus({ superseded: [{ ...former, until: later(1000).toISOString() }] }), 6000],
@@ -262,6 +281,11 @@ test.each<[string, WorldChange, number]>([
   ['when people are to be warned of that', { wish: { warnings: [later(-5), now, later(700), later(900)] } }, 700],
   ['when a warning is a moment away', { wish: { warnings: [later(1)] } }, 1],
   ['when a change that failed is tried again', { ...sizeFailed, specSeen: false }, 700],
+  [
+    'when the token is due, if none failed',
+    { wanted: { branch: there, memory: { sized: true } }, specSeen: false },
+    renewal,
+  ],
   ['which is due at the next lease, once the spec was followed', sizeFailed, renewal],
   ['when a token that was refused is tried again', { wanted: { memory: { mint: failure(hours(1)) } } }, hours(1)],
   ['after its turn', { turn: 'waiting', ...dueToken, wanted: { memory: { mint: failure(700) } } }, 700],
@@ -280,6 +304,11 @@ test.each<[string, WorldChange, number]>([
 ])('a served branch is looked at again: %s', (_sentence, change, expected) => {
   const plan = decide(aWorld(settled(change)), now);
   expect(plan).toMatchObject({ do: 'wait', lookInMs: expected });
+});
+
+test('the token of that row is due within a minute', () => {
+  expect(soonRenewal).toBeGreaterThan(0);
+  expect(soonRenewal).toBeLessThan(minutes(1));
 });
 
 test('a pass never chases the next: what is due and cannot be done is looked at in a second', () => {

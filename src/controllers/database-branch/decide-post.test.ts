@@ -18,6 +18,8 @@ import {
   wish,
   type ViewChange,
   type WorldChange,
+  wishIn,
+  wantedIn,
 } from '../../../test/builders/world.ts';
 import { LakebaseError, type LakebaseErrorCode } from '../../lakebase/errors.ts';
 import { decidePost, unseen } from './decide-post.ts';
@@ -44,7 +46,7 @@ const remembering = (memory: Partial<BranchMemoryView>, change: WorldChange = op
 
 function step(change: WorldChange): string {
   const world = aWorld(change);
-  return told(decidePost(world, { ...wish, ...world.wish }, world.wanted ?? expect.fail('nothing wanted'), now));
+  return told(decidePost(world, wishIn(world), wantedIn(world), now));
 }
 
 const create = 'createBranch 4325 min';
@@ -230,7 +232,7 @@ test.each<[string, WorldChange, string, string]>([
   ['the class is gone', { bclass: undefined }, 'stalled SourceNotFound', 'project shop'],
 ])('is it the source that is missing or the project: %s', (_sentence, change, expected, words) => {
   const world = aWorld({ ...change, rememberedAsDeleted: absent });
-  const plan = decidePost(world, wish, world.wanted ?? expect.fail('nothing wanted'), now);
+  const plan = decidePost(world, wish, wantedIn(world), now);
   expect(told(plan)).toBe(expected);
   expect(plan).toHaveProperty('message', expect.stringContaining(words));
 });

@@ -16,8 +16,9 @@ import {
   prepared,
   present,
   unknown,
-  wish,
   type Flat,
+  wishIn,
+  wantedIn,
 } from '../../../test/builders/world.ts';
 import type { LakebaseErrorCode } from '../../lakebase/errors.ts';
 import type { Branch } from '../../lakebase/model.ts';
@@ -30,8 +31,8 @@ const goesOn = 'look sourceEndpoints of wanted';
 
 function step({ memory, ...change }: Flat, branch: Branch = aBranch()): string {
   const world = aWorld(flat({ ...prepared, ...change, memory: { ...ready, ...memory } }));
-  const view = world.wanted ?? expect.fail('nothing wanted');
-  return told(prepare(world, { ...wish, ...world.wish }, view, branch, now));
+  const view = wantedIn(world);
+  return told(prepare(world, wishIn(world), view, branch, now));
 }
 
 const failure = (nextInMs: number, code: LakebaseErrorCode = 'conflict', sinceMs = 1) => ({

@@ -20,6 +20,8 @@ import {
   wish,
   type ViewChange,
   type WorldChange,
+  wishIn,
+  servedIn,
 } from '../../../test/builders/world.ts';
 import type { DatabaseBranch } from '../../api/v1alpha1/database-branch.ts';
 import { Reason } from '../../api/v1alpha1/reasons.ts';
@@ -47,7 +49,6 @@ const servedWorld = ({ wanted, ...change }: WorldChange) =>
     wanted: { uid: 'br-1', ...wanted },
     wish: { ...endless, ...change.wish },
   });
-const wishIn = (world: ReturnType<typeof aWorld>): Wish => ({ ...wish, ...world.wish });
 function step(change: WorldChange): string {
   const world = servedWorld(change);
   return told(upkeep(world, wishIn(world), now));
@@ -183,7 +184,7 @@ test.each<[string, WorldChange, number]>([
   ],
 ])('what is asked for: %s', (_sentence, change, expected) => {
   const world = servedWorld(change);
-  expect(expiryToAsk(world, wishIn(world), world.served ?? expect.fail('not served'), now).at).toEqual(later(expected));
+  expect(expiryToAsk(world, wishIn(world), servedIn(world), now).at).toEqual(later(expected));
 });
 
 const soon = nextLeaseInstant('u-1', now).getTime() - now.getTime();

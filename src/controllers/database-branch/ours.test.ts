@@ -1,7 +1,29 @@
 import { expect, test } from 'vitest';
-import { aBranch, aRole, later, minutes, now } from '../../../test/builders/world.ts';
+import {
+  aBranch,
+  anIssuedSecret,
+  aRole,
+  aView,
+  aWorld,
+  later,
+  minutes,
+  now,
+  object,
+  wish,
+  type WorldChange,
+} from '../../../test/builders/world.ts';
 import type { Branch, Role } from '../../lakebase/model.ts';
-import { isGone, mayBeDeleted, notOurs, roleDefect, type Claim } from './ours.ts';
+import {
+  endpointMoved,
+  isBeingDeleted,
+  isGone,
+  isStranger,
+  mayBeDeleted,
+  notOurs,
+  roleDefect,
+  type Claim,
+} from './ours.ts';
+import type { EndpointSeen } from './world.ts';
 
 const branch = aBranch({ id: 'db-1', createTime: now });
 const root = aBranch({ id: 'db-1' });
@@ -89,3 +111,39 @@ test.each<[string, Partial<Role>, string[], string | undefined]>([
   ['all memberships are there', { membershipRoles: ['a', 'b', 'c'] }, ['a', 'b'], undefined],
   ['one membership is lacking', { membershipRoles: ['a'] }, ['a', 'b'], 'lacksMembership'],
 ])('%s', (_sentence, change, wanted, expected) => expect(roleDefect(aRole(change), wanted)).toBe(expected));
+
+test.each<[string, number | undefined, boolean]>([
+  ['no DELETE was sent', undefined, false],
+  ['one was sent a moment ago', 9_999, true],
+  ['one was sent, and has led to nothing', 10_000, false],
+])('%s', (_sentence, deletedMsAgo, expected) =>
+  expect(isBeingDeleted(aView({ memory: { deletedMsAgo } }))).toBe(expected),
+);
+
+const onRecord = { id: wish.branchId, uid: 'br-1' };
+const status = (change: object): WorldChange => ({ object: { ...object, status: { ...object.status, ...change } } });
+const otherTag = wish.branchId.replace(/[a-z2-7]{16}-[a-z2-7]{6}$/, 'a'.repeat(16) + '-former');
+
+test.each<[string, WorldChange, Partial<Branch>, boolean]>([
+  ['a branch of which nothing is on record is no stranger', {}, { uid: 'br-9' }, false],
+  ['nor is one that the status only names', { served: { uid: undefined } }, { uid: 'br-9' }, false],
+  ['another one under the id of what is served is', { served: { uid: 'br-1' } }, { uid: 'br-9' }, true],
+  ['or under that of what the status says is served', status({ branch: onRecord }), { uid: 'br-9' }, true],
+  ['or of what was served before', status({ superseded: [onRecord] }), { uid: 'br-9' }, true],
+  ['the very one is not', status({ branch: onRecord, superseded: [onRecord] }), {}, false],
+  ['one without the tag of the object is', {}, { id: otherTag }, true],
+  ['unless nobody knows the tag', { wish: undefined }, { id: otherTag }, false],
+])('%s', (_sentence, change, seen, expected) => expect(isStranger(aWorld(change), aBranch(seen))).toBe(expected));
+
+const { binding } = anIssuedSecret();
+
+test.each<[string, EndpointSeen | undefined, boolean]>([
+  ['an endpoint that nobody looked at has not moved', undefined, false],
+  ['nor one that is as it was proved', { uid: 'ep-1', host: 'ep-1.example' }, false],
+  ['nor one that shows no host for a while', { uid: 'ep-1', host: undefined }, false],
+  ['one with another host has', { uid: 'ep-1', host: 'ep-2.example' }, true],
+  ['and another one in its place', { uid: 'ep-2', host: 'ep-1.example' }, true],
+  ['and one that is gone', 'none', true],
+])('%s', (_sentence, endpoint, expected) =>
+  expect(endpointMoved(aView({ memory: { endpoint } }), binding)).toBe(expected),
+);
