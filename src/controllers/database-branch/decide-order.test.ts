@@ -287,7 +287,7 @@ test.each<[string, WorldChange, number]>([
     renewal,
   ],
   ['which is due at the next lease, once the spec was followed', sizeFailed, renewal],
-  ['when a token that was refused is tried again', { wanted: { memory: { mint: failure(hours(1)) } } }, hours(1)],
+  ['when a token that was refused is tried again', { wanted: { memory: { mint: failure(minutes(40)) } } }, minutes(40)],
   ['after its turn', { turn: 'waiting', ...dueToken, wanted: { memory: { mint: failure(700) } } }, 700],
   ['however soon', { turn: 'waiting', ...dueToken, wanted: { memory: { mint: failure(1) } } }, 1],
   ['or its turn has come', { turn: 'waiting', ...dueToken }, minutes(1)],
@@ -296,6 +296,7 @@ test.each<[string, WorldChange, number]>([
     {
       ...lease(hours(96)),
       wish: endless,
+      ...deadToken,
       notAllowedSince: lost,
       memory: { secretReadInMs: hours(24), checkInMs: hours(24) },
     },
