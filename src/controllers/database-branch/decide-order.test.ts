@@ -255,6 +255,23 @@ test.each<[string, WorldChange, string]>([
   ['when it is dead it opens nothing', settled({ ...deadToken, turn: 'waiting' }), 'wait SecretPending, 1 min'],
 ])('a served branch: %s', (_sentence, change, expected) => expect(step(change)).toBe(expected));
 
+const endsIn = (ms: number) => ({ wish: { expiration: { expireTime: later(ms), pinnedFrom: 'p' } } });
+const dying = (ms: number) => ours({ issueTime: later(-minutes(60)), expireTime: later(ms) });
+const problem: WorldChange = { problems: [{ reason: 'SourceNotAllowed', message: 'm' }] };
+
+test.each<[string, WorldChange, string]>([
+  ['a token dies', settled({ ...dying(1), turn: 'waiting' }), 'wait Available, 1 ms'],
+  ['an object ends, whatever holds it up', { ...problem, ...endsIn(59_999) }, 'stalled SourceNotAllowed, 59999 ms'],
+  ['but it is looked at once a minute anyway', { ...problem, ...endsIn(minutes(1)) }, 'stalled SourceNotAllowed'],
+  ['or sooner', { ...waiting, ...endsIn(40_000) }, inLine('30 s')],
+  [
+    'or often, while something is in transition',
+    reset({ ...starting, ...dying(30_000), turn: 'waiting' }),
+    'wait BranchStarting, for the branch',
+  ],
+  ['or when its Secret is read', { secret: { is: 'notRead' }, ...endsIn(500) }, 'idle 1 min'],
+])('it is looked at again when %s', (_sentence, change, expected) => expect(step(change)).toBe(expected));
+
 test('whose right is lacking when a token dies is said', () => {
   const plan = decide(aWorld(settled({ ...oldToken, wanted: { memory: { mint: failure(700) } } })), now);
   expect(plan).toHaveProperty('message', expect.stringContaining('spec.login.auth'));
