@@ -79,6 +79,24 @@ test('the old branch drains even if the operator dies right after the switch was
   expect(ids()).not.toContain(first);
 });
 
+test('the old branch drains soon even if the status is lost at the very moment of the switch', async () => {
+  const old = await given();
+  const before = world.secret('db')?.['host'];
+  let lost = false;
+  world.kube.failBefore(({ subresource }) => {
+    if (lost || subresource !== 'status' || world.secret('db')?.['host'] === before) return;
+    lost = true;
+    edit((object) => void delete object.status);
+  });
+  reset('1');
+  await world.settle(2 * minuteMs);
+  expect(lost).toBe(true);
+  const left = world.branches().find(({ id }) => id === old);
+  expect((left?.expiresAt ?? Infinity) - world.clock.now().getTime()).toBeLessThanOrEqual(5 * minuteMs);
+  await world.settle(10 * minuteMs);
+  expect(ids()).toEqual([servedId()]);
+});
+
 test('while the fresh branch is made, the object stays Ready and says so; kubectl wait does not return early', async () => {
   const first = await given({ behaviour: { initMs: 30_000 } });
   reset('1');

@@ -25,6 +25,8 @@ export interface Remembered {
   write?: { attempts: number; nextAt: number; message: string };
   /** When the branches of the object were last looked at together. */
   checkedAt?: number;
+  /** The status was lost, and with it what it knew of earlier branches. */
+  checkDue?: boolean;
   deletionFailures?: number;
   /** `lookedAt`: when it was last seen to go on. */
   transition?: { kind: string; since: number; lookedAt: number };
@@ -76,6 +78,8 @@ const secretIntervalMs = (objects: number): number => Math.max(60_000, (objects 
 /** A branch that a POST made is shown within this time. */
 const appearsWithinMs = 2 * 60_000;
 const checkIntervalMs = 10 * 60_000;
+/** A check that failed is made again after this time. */
+const checkAgainMs = 10_000;
 const keptBranches = 8;
 /** As long as it takes to extend every lease of a class once. */
 const ceilingKeptMs = 12 * 3_600_000;
@@ -189,8 +193,9 @@ export class Memory {
   }
 
   /** All objects of a class are checked at the same instants, so that one LIST of the project does for all of them. */
-  #checkInMs(className: string, { checkedAt }: Remembered): number {
+  #checkInMs(className: string, { checkedAt, checkDue }: Remembered): number {
     const now = this.now();
+    if (checkDue) return Math.max(0, (checkedAt ?? -Infinity) + checkAgainMs - now);
     const offset = this.#leadingSince + checkIntervalMs * spread(className);
     const last = offset + Math.floor((now - offset) / checkIntervalMs) * checkIntervalMs;
     return (checkedAt ?? this.#leadingSince) < last ? 0 : last + checkIntervalMs - now;

@@ -61,6 +61,7 @@ export async function observe(deps: ObserveDeps, object: DatabaseBranch, signal:
   const carried = deps.memory.carried(object.metadata.uid ?? '');
   const facts = objectFacts(object, wish?.resetToken ?? object.spec.reset?.token ?? '');
   noteFailure(deps.memory, facts, found.provider);
+  if (secret.is === 'ours' && !object.status?.branch) deps.memory.of(facts.uid).checkDue = true;
   const world: World = {
     ...facts,
     bclass: found.bclass,
