@@ -23,7 +23,7 @@ const groups: readonly { readonly files: string; readonly tests: readonly string
   { files: 'src/controllers/branch-class/{counts,decide,report}.ts', tests: [...controllerTests, ...stories] },
   {
     files:
-      'src/controllers/database-branch/{announce,decide*,ended,lease,line,ours,pacing,pause,plan,refer,report*,size,slots,standing,wish}.ts',
+      'src/controllers/database-branch/{announce,carry,decide*,ended,lease,line,ours,pacing,pause,plan,refer,report*,size,slots,standing,wish}.ts',
     tests: [...controllerTests, ...stories],
   },
 ];

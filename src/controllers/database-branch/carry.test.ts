@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
-import { aBranch, anEndpoint, aRole, aView, aWorld, present } from '../../../test/builders/world.ts';
+import { aBranch, anEndpoint, aRole, aView, aWorld, now, present } from '../../../test/builders/world.ts';
+import { ManualClock } from '../../kit/clock.ts';
 import { LakebaseError } from '../../lakebase/errors.ts';
 import { carriedAfter, withCarried } from './carry.ts';
+import { Memory } from './memory.ts';
 import { done, stale, type Outcome } from './outcome.ts';
 import type { Plan } from './plan.ts';
 import { absent } from './world.ts';
@@ -69,4 +71,29 @@ test('that something was not there, or could not be told, is never carried on', 
 
 test('the clocks were compared when the branch was seen', () => {
   expect(carriedAfter(world, { do: 'record' }, done)?.clockSkewMs).toBe(40);
+});
+
+test('what is served is carried on beside what a reset asks for', () => {
+  const old = { ...seen, id: 'old', uid: 'br-old', branch: present(aBranch({ id: 'old', uid: 'br-old' })) };
+  const carried = carriedAfter(aWorld({ served: old, wanted: seen }), { do: 'record' }, done);
+  expect(withCarried(aView({ id: 'old', uid: 'br-old' }), carried).branch).toEqual(old.branch);
+  expect(withCarried(fresh, carried).branch).toEqual(seen.branch);
+});
+
+test('after a second it is forgotten', () => {
+  const clock = new ManualClock(now);
+  const memory = new Memory(clock);
+  const carried = carriedAfter(world, { do: 'record' }, done);
+  memory.carry('u-1', carried);
+  clock.advance(999);
+  expect(memory.carried('u-1')).toBe(carried);
+  clock.advance(1);
+  expect(memory.carried('u-1')).toBeUndefined();
+});
+
+test('a pass that carries nothing on takes back what the one before did', () => {
+  const memory = new Memory(new ManualClock(now));
+  memory.carry('u-1', carriedAfter(world, { do: 'record' }, done));
+  memory.carry('u-1', carriedAfter(world, { do: 'issue' } as Plan, done));
+  expect(memory.carried('u-1')).toBeUndefined();
 });

@@ -3,14 +3,14 @@ import type { Outcome } from './outcome.ts';
 import type { Plan } from './plan.ts';
 import type { BranchView, World } from './world.ts';
 
-/** Looks at a branch, and the disagreement of the clocks that was measured with them. */
+/** Looks at branches, by id, and the disagreement of the clocks that was measured with them. */
 export interface Carried {
-  readonly looks: readonly Looks[];
+  readonly looks: ReadonlyMap<string, Looks>;
   readonly clockSkewMs: number | undefined;
 }
 
 type Sight = 'branch' | 'endpoint' | 'role' | 'sourceEndpoints' | 'roleOnSource';
-type Looks = Pick<BranchView, 'id' | Sight>;
+type Looks = Partial<Pick<BranchView, Sight>>;
 
 const all: readonly Sight[] = ['branch', 'endpoint', 'role', 'sourceEndpoints', 'roleOnSource'];
 
@@ -34,25 +34,17 @@ export function carriedAfter(
   const changed = changes[plan.do];
   if (!changed || outcome.is !== 'done') return undefined;
   const views = [served, wanted].filter((view) => view !== undefined);
-  return { looks: views.map((view) => without(view, changed)), clockSkewMs };
+  const kept = all.filter((sight) => !changed.includes(sight));
+  return { looks: new Map(views.map((view) => [view.id, thereIn(view, kept)])), clockSkewMs };
 }
 
-const without = (view: BranchView, changed: readonly Sight[]): Looks => ({
-  id: view.id,
-  branch: view.branch,
-  endpoint: view.endpoint,
-  role: view.role,
-  sourceEndpoints: view.sourceEndpoints,
-  roleOnSource: view.roleOnSource,
-  ...Object.fromEntries(changed.map((sight) => [sight, { seen: 'notAsked' }])),
-});
+/** That something is not there, or could not be told, is found out anew. */
+const thereIn = (view: BranchView, sights: readonly Sight[]): Looks =>
+  Object.fromEntries(sights.filter((sight) => view[sight].seen === 'present').map((sight) => [sight, view[sight]]));
 
-/** Only for the branch that is on record by now, and only what was found to be there. */
+/** Only for the branch that is on record by now. */
 export function withCarried(view: BranchView, carried: Carried | undefined): BranchView {
-  const looks = carried?.looks.find(({ id }) => id === view.id);
-  if (looks?.branch.seen !== 'present' || looks.branch.value.uid !== view.uid) return view;
-  return {
-    ...view,
-    ...Object.fromEntries(all.filter((at) => looks[at].seen === 'present').map((at) => [at, looks[at]])),
-  };
+  const looks = carried?.looks.get(view.id);
+  if (looks?.branch?.seen !== 'present' || looks.branch.value.uid !== view.uid) return view;
+  return { ...view, ...looks };
 }
