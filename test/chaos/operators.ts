@@ -16,7 +16,8 @@ export class Operators {
   readonly #guardian: Guardian;
   readonly #bundle: string;
   readonly #running = new Map<OperatorName, GuardedProcess>();
-  readonly #wanted = new Set<OperatorName>();
+  /** By the supervisor that keeps it running: one that is ended and started again has another. */
+  readonly #wanted = new Map<OperatorName, symbol>();
   readonly #supervisors: Promise<void>[] = [];
   #starts = 0;
 
@@ -45,9 +46,10 @@ export class Operators {
   /** From now on it runs; when it ends, however, it is started again. */
   async start(name: OperatorName): Promise<void> {
     if (this.#wanted.has(name)) return;
-    this.#wanted.add(name);
+    const supervisor = Symbol(name);
+    this.#wanted.set(name, supervisor);
     await this.#launch(name);
-    this.#supervisors.push(this.#supervise(name));
+    this.#supervisors.push(this.#supervise(name, supervisor));
   }
 
   /** SIGKILL, for good. */
@@ -107,11 +109,11 @@ export class Operators {
     this.#running.set(name, process);
   }
 
-  async #supervise(name: OperatorName): Promise<void> {
-    while (this.#wanted.has(name)) {
+  async #supervise(name: OperatorName, supervisor: symbol): Promise<void> {
+    while (this.#wanted.get(name) === supervisor) {
       await this.#running.get(name)?.whenEnded();
       await new Promise((resolve) => setTimeout(resolve, restartMs));
-      if (this.#wanted.has(name)) await this.#launch(name);
+      if (this.#wanted.get(name) === supervisor) await this.#launch(name);
     }
   }
 }

@@ -101,6 +101,17 @@ test('Ready, restored: a new branch and a new Secret; the Secret from the backup
   expect(ids()).not.toContain(first);
 });
 
+test('ended, status wiped: said again at once, and nothing is made', async () => {
+  await given({ expiration: { ttl: '10m' } });
+  await world.settle(20 * minuteMs);
+  expect(world.ready('db')).toBe('False Expired');
+  const before = world.emulator.admin.log().length;
+  edit((object) => void delete object.status);
+  await world.settle(minuteMs);
+  expect(world.ready('db')).toBe('False Expired');
+  expect(world.emulator.admin.log()).toHaveLength(before);
+});
+
 test('the third branch live, status wiped: nothing happens', async () => {
   await given();
   for (const token of ['4', '5']) {

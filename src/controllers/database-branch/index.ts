@@ -185,9 +185,11 @@ const mayBeParent = ({ metadata, spec, status }: DatabaseBranch): string =>
 
 /**
  * A change of status wakes nobody: it was written by us, or by another process that believes to lead, and two that
- * wake each other never rest. A status that somebody wiped is written again at the next pass.
+ * wake each other never rest. Only that it was lost does, which neither of them causes.
  */
-function asksForMore({ metadata }: DatabaseBranch, { metadata: old }: DatabaseBranch): boolean {
+function asksForMore(object: DatabaseBranch, before: DatabaseBranch): boolean {
+  if (!isWritten(object) && isWritten(before)) return true;
+  const [{ metadata }, { metadata: old }] = [object, before];
   const asked = ({ generation, deletionTimestamp, annotations, finalizers }: DatabaseBranch['metadata']): unknown[] => [
     generation,
     deletionTimestamp,
@@ -196,6 +198,9 @@ function asksForMore({ metadata }: DatabaseBranch, { metadata: old }: DatabaseBr
   ];
   return !isDeepStrictEqual(asked(metadata), asked(old));
 }
+
+/** By us; not as the API server fills it in. */
+const isWritten = ({ status }: DatabaseBranch): boolean => (status?.observedGeneration ?? -1) !== -1;
 
 /** A class that only repeats its status wakes nobody. */
 function matters(bclass: BranchClass, old: BranchClass): boolean {
