@@ -48,7 +48,7 @@ class Scene {
   readonly slots = new Slots({
     projects: this.projects,
     projectLimit: 10,
-    objects: { byIndex: (_name, value) => [...this.objects.values()].filter(({ spec }) => spec.className === value) },
+    objects: { byIndex: (name, value) => this.byIndex(name, value) },
     classes: { list: () => this.classes },
     newest: (cached) => this.written.get(cached.metadata.uid ?? '') ?? cached,
     started: ({ metadata }) => this.started.has(metadata.uid ?? ''),
@@ -60,6 +60,11 @@ class Scene {
 
   put(...objects: DatabaseBranch[]): void {
     for (const each of objects) this.objects.set(each.metadata.uid ?? '', each);
+  }
+
+  byIndex(name: string, value: string): DatabaseBranch[] {
+    if (name !== 'class') throw new Error(`there is no index ${name}`);
+    return [...this.objects.values()].filter(({ spec }) => spec.className === value);
   }
 
   get project() {
@@ -99,6 +104,45 @@ test('without, it is told its place, when a branch ends, and when to look again;
   expect(seen.map(({ nextSlotTime }) => nextSlotTime?.toISOString())).toEqual([minute(59), minute(59)]);
   expect(seen.map(({ lookInMs }) => lookInMs)).toEqual([30_000, 30_000]);
   expect(scene.lists).toBe(1);
+});
+
+test('with room, it is told of no slot that it could wait for', async () => {
+  const a = object('a');
+  const end = { expiration: { expireTime: minute(59) } };
+  const { verdict, nextSlotTime } = await new Scene(
+    a,
+    served('x', { metadata: { namespace: 'team-a' }, status: end }),
+  ).look(a);
+  expect(verdict).toEqual({ go: true });
+  expect(nextSlotTime).toBeUndefined();
+});
+
+test('when no branch ever ends, it is told no time', async () => {
+  const a = object('a');
+  const scene = new Scene(a, served('x'));
+  full.forEach((id) => scene.branches.add(id));
+  const seen = await scene.look(a);
+  expect(seen.verdict).toEqual({ go: false, position: 1, because: 'project' });
+  expect(seen).not.toHaveProperty('nextSlotTime');
+});
+
+test('who waits for a slot of its namespace is told when one ends there, not elsewhere', async () => {
+  const inTeam = (team: string, end: string): DatabaseBranch =>
+    served(`x-${team}`, { metadata: { namespace: `team-${team}` }, status: { expiration: { expireTime: end } } });
+  const [a, b] = [object('a'), object('b')];
+  const scene = new Scene(a, b, inTeam('a', minute(40)), inTeam('b', minute(50)));
+  scene.classes[0] = aBranchClass({ spec: { limits: { perNamespace: 1 } } });
+  const seen = await Promise.all([a, b].map((each) => scene.look(each)));
+  expect(seen.map(({ verdict }) => verdict)).toEqual([
+    { go: false, position: 1, because: 'namespace' },
+    { go: false, position: 1, because: 'namespace' },
+  ]);
+  expect(seen.map(({ nextSlotTime }) => nextSlotTime?.toISOString())).toEqual([minute(40), minute(50)]);
+});
+
+test('who asks may go although the cache has not heard of it yet', async () => {
+  const a = object('a');
+  expect((await new Scene().look(a)).verdict).toEqual({ go: true });
 });
 
 test('objects of all classes of the project stand in one line, those of other projects do not', async () => {

@@ -92,6 +92,6 @@ export class Slots {
     const { objects, classes, projectLimit, newest, started } = this.#deps;
     const sharing = classes.list().filter(({ spec }) => projectKey(spec.provider) === key);
     const all = sharing.flatMap(({ metadata }) => objects.byIndex('class', metadata.name)).map(newest);
-    return lineOf({ classes: sharing, objects: all, projectLimit, started, ...(asking ? { asking } : {}) });
+    return lineOf({ classes: sharing, objects: all, projectLimit, started, asking });
   }
 }

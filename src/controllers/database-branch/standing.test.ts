@@ -57,6 +57,7 @@ function told(object: DatabaseBranch, scene: Partial<Parameters<typeof lineOf>[0
 test.each<[string, Row, string]>([
   ['an object that nobody has looked at yet waits', {}, 'waits to create'],
   ['one without a branch waits', { status: { observedGeneration: 1 } }, 'waits to create'],
+  ['one whose status somebody emptied waits', { status: { conditions: undefined } }, 'waits to create'],
   ['one whose first branch is in the making waits no more', { status: candidate }, 'holds'],
   ['one that is served holds its slot', { status: served }, 'holds'],
   ['one that is being deleted waits for nothing', { metadata: deleting }, 'stands aside'],
@@ -165,6 +166,12 @@ test('waiters and holders carry what the order and the limits need', () => {
     { className: 'default', namespace: 'team-b', restored: false, expireTime: new Date('2026-09-24T12:00:00Z') },
   ]);
   expect(line.limits).toEqual(new Map([['default', { total: 8, perNamespace: 2, reserve: 1 }]]));
+});
+
+test('nobody knows when a slot is free again whose holder has no expiry', () => {
+  const holding = aDatabaseBranch({ status: served });
+  const line = lineOf({ projectLimit: 10, classes: [aBranchClass()], objects: [holding], started: () => false });
+  expect(line.holders).toStrictEqual([{ className: 'default', namespace: 'preview-42', restored: false }]);
 });
 
 test('a class without limits sets none', () => {

@@ -19,7 +19,7 @@ export interface Scene {
    * The object that asks, as new as it is known. Whoever asks has seen that its branch is not there, so it stands in line
    * although its last status calls it stalled, or tells of a candidate.
    */
-  readonly asking?: DatabaseBranch;
+  readonly asking?: DatabaseBranch | undefined;
   /** Its wanted branch was asked for by this process and not refused, though no status tells of it yet. */
   readonly started: (object: DatabaseBranch) => boolean;
 }
