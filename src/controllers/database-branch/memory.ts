@@ -265,15 +265,17 @@ export class Memory {
     delete memory.transition;
   }
 
-  /** Kept for the very next pass of the object, if that begins at once. */
-  carry(uid: string, value: Carried | undefined): void {
-    if (value) this.of(uid).carried = { at: this.now(), value };
-    else delete this.#objects.get(uid)?.carried;
+  /** Kept for the very next pass of the object, if that begins in time; `at` is when the oldest of the looks began. */
+  carry(uid: string, at: number, value: Carried | undefined): void {
+    if (value) this.of(uid).carried = { at, value };
   }
 
-  carried(uid: string): Carried | undefined {
-    const carried = this.#objects.get(uid)?.carried;
-    return carried && this.now() - carried.at < carriedForMs ? carried.value : undefined;
+  /** What the pass before has left, once, and since when that was looked at; without it, the pass that begins now. */
+  takeCarried(uid: string, since: number): { at: number; value?: Carried } {
+    const memory = this.#objects.get(uid);
+    const carried = memory?.carried;
+    delete memory?.carried;
+    return carried && this.now() - carried.at < carriedForMs ? carried : { at: since };
   }
 
   /** A class learned how far ahead its branches may expire. It is asked for more again after a while: a refusal may pass. */

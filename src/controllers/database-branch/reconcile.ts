@@ -42,7 +42,7 @@ export function reconciler(deps: ReconcileDeps) {
     deps.log(seen.world.object, plan, outcome);
     if (plan.do === 'release') return released(deps, seen.world, plan);
     await say(deps, { seen, plan, outcome }, signal);
-    deps.memory.carry(seen.world.uid, carriedAfter(seen.world, plan, outcome));
+    deps.memory.carry(seen.world.uid, seen.lookedFrom, carriedAfter(seen.world, plan, outcome));
     return pause(deps.memory, seen, plan, outcome);
   };
 }
