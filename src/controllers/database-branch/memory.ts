@@ -30,6 +30,8 @@ export interface Remembered {
   deletionFailures?: number;
   /** `lookedAt`: when it was last seen to go on. */
   transition?: { kind: string; since: number; lookedAt: number };
+  /** Generation of the spec for which the object was seen to be held up by something else than the line for a slot. */
+  asideAt?: number;
   /** For the pass that follows at once. */
   carried?: { at: number; value: Carried };
   /** The newest version that one of our own writes returned, and the versions it replaced. */
@@ -125,6 +127,17 @@ export class Memory {
 
   #unnoted(uid: string): string[] {
     const branches = this.#objects.get(uid)?.branches ?? [];
+  /** Whether the object was held up by something else than the line when it last waited; an edit may have changed that. */
+  noteAside({ metadata }: DatabaseBranch, aside: boolean): void {
+    const memory = this.of(metadata.uid ?? '');
+    if (aside) memory.asideAt = metadata.generation ?? 0;
+    else delete memory.asideAt;
+  }
+
+  standsAside({ metadata }: DatabaseBranch): boolean {
+    return this.#objects.get(metadata.uid ?? '')?.asideAt === (metadata.generation ?? 0);
+  }
+
     return [...branches].flatMap(([id, { started }]) => (started ? [id] : []));
   }
 

@@ -5,7 +5,7 @@ import type { Outcome } from './outcome.ts';
 import { carriedAfter } from './carry.ts';
 import { decide } from './decide.ts';
 import type { Sighting } from './observe.ts';
-import type { BranchSight, Left, ObjectSight, Plan } from './plan.ts';
+import { standsAside, type BranchSight, type Left, type ObjectSight, type Plan } from './plan.ts';
 import type { Announcement } from './announce.ts';
 import { announce } from './announce.ts';
 import type { Memory } from './memory.ts';
@@ -38,6 +38,7 @@ export function reconciler(deps: ReconcileDeps) {
   return async (cached: DatabaseBranch, signal: AbortSignal): Promise<Next> => {
     const sighting = await deps.observe(deps.memory.newest(cached), signal);
     const { seen, plan } = await think(deps, sighting, signal);
+    if (plan.do === 'wait') deps.memory.noteAside(seen.world.object, standsAside(plan));
     const outcome = await deps.act(seen, plan, signal);
     deps.log(seen.world.object, plan, outcome);
     if (plan.do === 'release') return released(deps, seen.world, plan);
