@@ -41,7 +41,7 @@ export function reconciler(deps: ReconcileDeps) {
     if (plan.do === 'wait') deps.memory.noteAside(seen.world.object, standsAside(plan));
     const outcome = await deps.act(seen, plan, signal);
     deps.log(seen.world.object, plan, outcome);
-    if (plan.do === 'release') return released(deps, seen.world, plan);
+    if (plan.do === 'release' && outcome.is === 'done') return released(deps, seen.world, plan);
     await say(deps, { seen, plan, outcome }, signal);
     deps.memory.carry(seen.world.uid, seen.lookedFrom, carriedAfter(seen.world, plan, outcome));
     return pause(deps.memory, seen, plan, outcome);
