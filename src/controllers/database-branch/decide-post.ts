@@ -93,6 +93,10 @@ function giveUp(served: BranchView, why: string): Plan | undefined {
   return waitFor(Reason.Resetting, `branch ${served.id} is being deleted to make room`, { transition: 'delete' });
 }
 
+/** It was asked for, and may still become visible: the object must learn of it, whatever forbids a new one by now. */
+export const isUnderWay = ({ memory: { startingMs, refusal } }: BranchView): boolean =>
+  startingMs !== undefined && startingMs < unseenMs && !refusal;
+
 /** Undefined: there is a slot. */
 export function standInLine({ place }: World, wish: Wish): Plan | undefined {
   if (place.seen === 'notAsked') return lookAround('place');
