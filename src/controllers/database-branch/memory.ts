@@ -46,6 +46,8 @@ export interface RememberedBranch {
   shownAt?: number;
   firstPostAt?: number;
   postedAt?: number;
+  /** The expiry that the last POST told. */
+  postedExpireTime?: Date;
   refusal?: LakebaseError;
   /** It was asked for and not refused, and no status tells of it yet: it has its slot. */
   started?: boolean;
@@ -125,8 +127,6 @@ export class Memory {
     return this.#unnoted(uid).length > 0;
   }
 
-  #unnoted(uid: string): string[] {
-    const branches = this.#objects.get(uid)?.branches ?? [];
   /** Whether the object was held up by something else than the line when it last waited; an edit may have changed that. */
   noteAside({ metadata }: DatabaseBranch, aside: boolean): void {
     const memory = this.of(metadata.uid ?? '');
@@ -138,6 +138,8 @@ export class Memory {
     return this.#objects.get(metadata.uid ?? '')?.asideAt === (metadata.generation ?? 0);
   }
 
+  #unnoted(uid: string): string[] {
+    const branches = this.#objects.get(uid)?.branches ?? [];
     return [...branches].flatMap(([id, { started }]) => (started ? [id] : []));
   }
 
@@ -225,6 +227,7 @@ export class Memory {
     return {
       postedMsAgo: ago(memory.postedAt),
       startingMs: ago(memory.firstPostAt),
+      postedExpireTime: memory.postedExpireTime,
       refusal: memory.refusal,
       refusedAheadMs: memory.refusedAheadMs,
       loggedIn: memory.held?.loggedIn === true && memory.held.branchUid === uid,
