@@ -130,6 +130,7 @@ const calm: MemoryView = {
 const calmBranch: BranchMemoryView = {
   postedMsAgo: undefined,
   startingMs: undefined,
+  postedExpireTime: undefined,
   refusal: undefined,
   refusedAheadMs: undefined,
   loggedIn: false,

@@ -117,7 +117,7 @@ describe('the lease', () => {
     instant: Date,
   ) => {
     const target = expiryOf(wish, true, { ceilingMs, now: instant });
-    return { target, due: leaseDue(uid, expireTime, target, leaseLengthMs(wish, ceilingMs), instant) };
+    return { target, due: leaseDue(uid, expireTime, target, leaseLengthMs(wish, true, ceilingMs), instant) };
   };
 
   test('of a branch whose every due instant is honoured never runs below its length less 12 hours, nor beyond the end', () => {

@@ -302,3 +302,34 @@ test('a class that is missing is a failure in the sense of maxWait: a leased bra
   await world.settle(100 * hourMs);
   expect(world.branches()).toEqual([]);
 });
+
+test('a class that goes is held by branches, not by who waits for one', async () => {
+  world = new Scenario();
+  world.launch();
+  for (let n = 0; n < 9; n++) world.apply(`db${n}`);
+  await world.settle();
+  world.apply('late');
+  await world.settle();
+  world.kube.delete(branchClassResource, { name: 'default' });
+  await world.settle();
+  expect(world.ready('late')).toBe('False ClassTerminating');
+  for (let n = 0; n < 9; n++) world.kube.delete(databaseBranchResource, { namespace: 'pr-1', name: `db${n}` });
+  await world.settle(5 * minuteMs);
+  expect(world.branches()).toEqual([]);
+  expect(world.kube.peek(branchClassResource, { name: 'default' })).toBeUndefined();
+});
+
+test('a class that goes while a branch was asked for and is not visible yet is held by that branch', async () => {
+  world = new Scenario({ behaviour: { notFoundAfterCreateMs: 20_000 } });
+  world.launch();
+  world.apply('db');
+  await world.until('the POST', () => world.branches().length === 1);
+  world.kube.delete(branchClassResource, { name: 'default' });
+  await world.settle();
+  expect(world.object('db')?.status?.candidate?.id ?? world.object('db')?.status?.branch?.id).toBeDefined();
+  expect(world.kube.peek(branchClassResource, { name: 'default' })).toBeDefined();
+  world.kube.delete(databaseBranchResource, { namespace: 'pr-1', name: 'db' });
+  await world.settle(5 * minuteMs);
+  expect(world.branches()).toEqual([]);
+  expect(world.kube.peek(branchClassResource, { name: 'default' })).toBeUndefined();
+});

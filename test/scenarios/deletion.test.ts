@@ -3,6 +3,7 @@ import { afterEach, expect, test } from 'vitest';
 import { annotationKey, branchClassResource, databaseBranchResource } from '../../src/api/names.ts';
 import type { BranchClass } from '../../src/api/v1alpha1/branch-class.ts';
 import type { DatabaseBranch } from '../../src/api/v1alpha1/database-branch.ts';
+import { KubeError } from '../../src/kit/kube.ts';
 import { Scenario, type ScenarioOptions } from '../scenario.ts';
 
 const hourMs = 3_600_000;
@@ -278,4 +279,34 @@ test('what is left of a namespace that is gone is tidied up all the same', async
   await world.settle(2 * minuteMs);
   expect(world.objects()).toEqual([]);
   expect(ids()).toEqual([]);
+});
+
+test('an outage right after the POST: no status was written yet, but the lease that it told is known', async () => {
+  begin({ behaviour: { notFoundAfterCreateMs: 5000 } }).launch();
+  world.apply('db');
+  await world.until('the POST', () => world.branches().length === 1);
+  world.emulator.faults.inject({ trouble: { kind: 'answer', status: 503 } });
+  await world.settle();
+  world.kube.delete(databaseBranchResource, { namespace: 'pr-1', name: 'db' });
+  await world.settle(30 * minuteMs);
+  expect(world.objects()).toEqual([]);
+  expect(world.left).toMatchObject([{ how: 'LeftToLease' }]);
+});
+
+test('the finalizer that another leader holds up for a moment by a write of status goes all the same', async () => {
+  begin().launch();
+  world.apply('db', { deletionPolicy: 'Retain' });
+  await world.settle();
+  let refused = 0;
+  world.kube.failBefore(({ key, body }) => {
+    const finalizers = (body as Partial<DatabaseBranch> | undefined)?.metadata?.finalizers;
+    if (refused > 0 || key !== 'pr-1/db' || !finalizers) return undefined;
+    refused++;
+    return new KubeError('patch', 409, { reason: 'Conflict', message: 'the object has been modified' });
+  });
+  world.kube.delete(databaseBranchResource, { namespace: 'pr-1', name: 'db' });
+  await world.until('the refusal', () => refused === 1);
+  await world.settle(2000);
+  expect(world.objects()).toEqual([]);
+  expect(world.left).toHaveLength(1);
 });

@@ -1,6 +1,6 @@
 // Ten branches are all that a project holds: who waits, for what, in which order, and what that costs.
 import { afterEach, expect, test } from 'vitest';
-import { branchClassResource, databaseBranchResource } from '../../src/api/names.ts';
+import { branchClassResource, databaseBranchResource, namespaceResource } from '../../src/api/names.ts';
 import type { BranchClass } from '../../src/api/v1alpha1/branch-class.ts';
 import type { DatabaseBranch } from '../../src/api/v1alpha1/database-branch.ts';
 import type { Change } from '../builders/merge.ts';
@@ -171,4 +171,31 @@ test('an object that waits for a person holds up nobody', async () => {
   await applied(['late']);
   await world.settle(minuteMs);
   expect(place('late')).toBe(1);
+});
+
+test('a fork that waits for the branch of its parent does not keep the parent from its slot', async () => {
+  begin();
+  await applied(many('db', 8));
+  await applied(['child'], 'pr-1', { source: { databaseBranchRef: { name: 'parent' } } });
+  expect(world.ready('child')).toBe('False SourceRefNotFound');
+  expect(world.condition('child', 'Stalled')).toBeUndefined();
+  await applied(['parent'], 'pr-1', { children: 'Allow' });
+  await world.settle(5 * minuteMs);
+  expect(world.ready('parent')).toBe('True');
+});
+
+test('a reset that its class forbids keeps nobody waiting', async () => {
+  begin();
+  await applied(['reset'], 'pr-2');
+  await applied(many('db', 7));
+  world.kube.edit(namespaceResource, { name: 'pr-2' }, ({ metadata }) => void (metadata.labels = {}));
+  await world.settle(minuteMs);
+  world.kube.edit<DatabaseBranch>(databaseBranchResource, { namespace: 'pr-2', name: 'reset' }, ({ spec }) => {
+    spec.reset = { token: '1', strategy: 'Switch', drain: '5m' };
+  });
+  await world.settle(minuteMs);
+  await applied(['late']);
+  await world.settle(minuteMs);
+  expect(world.ready('reset', 'pr-2')).toBe('True');
+  expect(world.ready('late')).toBe('True');
 });

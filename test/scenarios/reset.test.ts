@@ -338,3 +338,22 @@ test('a branch that was asked for and given up before any status told of it is n
   await world.settle(7 * minuteMs);
   expect(ids()).toEqual([servedId()]);
 });
+
+test('while a reset waits for a slot, status and Secret are both lost: the old branch is leased, not drained', async () => {
+  const first = await given();
+  for (let n = 0; n < 8; n++) world.apply(`other-${n}`);
+  await world.settle();
+  reset('1');
+  await world.settle(minuteMs);
+  for (const { kill } of world.processes) kill();
+  edit((object) => void delete object.status);
+  world.kube.delete(secretResource, db);
+  world.launch();
+  await world.settle(30 * minuteMs);
+  expect(ids()).toContain(first);
+  world.kube.delete(databaseBranchResource, { namespace: 'pr-1', name: 'other-0' });
+  await world.settle(20 * minuteMs);
+  await expectServed(servedId() ?? '');
+  expect(servedId()).not.toBe(first);
+  expect(ids()).not.toContain(first);
+});

@@ -332,3 +332,36 @@ test('a login identity that is exchanged gets a role, a login and a Secret of it
   await expectRecovered();
   expect(world.condition('db', 'LoginReachesSource')?.status).toBe('True');
 });
+
+test('a project that goes is named at once by who asks for a branch, though the class has seen it within the hour', async () => {
+  begin().launch();
+  await world.settle();
+  const gone = { kind: 'answer', status: 404, errorCode: 'NOT_FOUND', message: 'project shop not found' } as const;
+  world.emulator.faults.inject({ path: '/api/2.0/postgres/projects/shop', trouble: gone });
+  world.emulator.faults.inject({ path: '/api/2.0/postgres/projects/shop/**', trouble: gone });
+  world.apply('db');
+  await world.settle();
+  expect(world.ready('db')).toBe('False ProjectNotFound');
+});
+
+test('what was seen before a slow login is looked at again before the Secret is written', async () => {
+  begin();
+  const authorize = world.emulator.authorizeLogin.bind(world.emulator);
+  let held = 0;
+  world.emulator.authorizeLogin = async (attempt) => {
+    const verdict = await authorize(attempt);
+    if (held++ === 0) {
+      await world.hold(9000);
+      await world.removeBranch(world.branches()[0]?.id ?? '');
+    }
+    return verdict;
+  };
+  world.launch();
+  world.apply('db');
+  await world.settle();
+  expect(held).toBe(1);
+  const written = world.kube.versions().filter(({ type, object }) => {
+    return type.plural === secretResource.plural && object.metadata.name === 'db';
+  });
+  expect(written).toEqual([]);
+});

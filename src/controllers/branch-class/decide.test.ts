@@ -52,15 +52,18 @@ test.each<[string, DatabaseBranch, boolean]>([
   ['also before anything was said of it', claimed(undefined), true],
   ['a branch has to be deleted', claimed({ branch: identity, ...stalled('Expired') }), true],
   ['and so has a candidate', claimed({ candidate: identity, ...stalled('ClassNotReady') }), true],
+  ['and so has what was replaced', claimed({ superseded: [identity], ...stalled('ClassTerminating') }), true],
   ['a create that was refused may have made one', claimed(stalled('CreateRefused')), true],
 ])('%s', (_sentence, object, expected) => expect(holdsClass(object)).toBe(expected));
 
 test.each([
   'ClassNotFound',
   'ClassNotReady',
+  'ClassTerminating',
   'CredentialsNotFound',
   'NamespaceNotAllowed',
   'SourceNotAllowed',
+  'SourceRefNotAllowed',
   'SecretNotOwned',
   'ExpirationExceedsMaximum',
   'NeverExpireNotAllowed',

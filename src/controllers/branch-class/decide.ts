@@ -42,7 +42,7 @@ export function decide({ deleting, held, users }: World): Plan {
  */
 export function holdsClass({ metadata, status }: DatabaseBranch): boolean {
   if (!metadata.finalizers?.includes(databaseBranchFinalizer)) return false;
-  if (status?.branch || status?.candidate) return true;
+  if (status?.branch || status?.candidate || status?.superseded) return true;
   const stalled = findCondition(status?.conditions ?? [], ConditionType.Stalled);
   return !stalled || !askedNobody.has(stalled.reason);
 }
@@ -51,9 +51,11 @@ export function holdsClass({ metadata, status }: DatabaseBranch): boolean {
 const askedNobody = new Set<string>([
   Reason.ClassNotFound,
   Reason.ClassNotReady,
+  Reason.ClassTerminating,
   Reason.CredentialsNotFound,
   Reason.NamespaceNotAllowed,
   Reason.SourceNotAllowed,
+  Reason.SourceRefNotAllowed,
   Reason.SecretNotOwned,
   Reason.ExpirationExceedsMaximum,
   Reason.NeverExpireNotAllowed,

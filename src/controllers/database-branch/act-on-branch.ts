@@ -131,6 +131,7 @@ export async function createBranch(
   const aheadMs = expiry.at.getTime() - clock.now().getTime();
   remembered.postedAt = memory.now();
   remembered.firstPostAt ??= remembered.postedAt;
+  remembered.postedExpireTime = expiry.at;
   delete remembered.refusal;
   remembered.started = true;
   delete remembered.vacant;

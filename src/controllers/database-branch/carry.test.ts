@@ -80,20 +80,16 @@ test('what is served is carried on beside what a reset asks for', () => {
   expect(withCarried(fresh, carried).branch).toEqual(seen.branch);
 });
 
-test('after a second it is forgotten', () => {
+test('a second after the oldest look began it is forgotten, and it is taken once', () => {
   const clock = new ManualClock(now);
   const memory = new Memory(clock);
   const carried = carriedAfter(world, { do: 'record' }, done);
-  memory.carry('u-1', carried);
+  const at = clock.monotonicMs();
   clock.advance(999);
-  expect(memory.carried('u-1')).toBe(carried);
+  memory.carry('u-1', at, carried);
+  expect(memory.takeCarried('u-1', 7)).toEqual({ at, value: carried });
+  expect(memory.takeCarried('u-1', 7)).toEqual({ at: 7 });
+  memory.carry('u-1', at, carried);
   clock.advance(1);
-  expect(memory.carried('u-1')).toBeUndefined();
-});
-
-test('a pass that carries nothing on takes back what the one before did', () => {
-  const memory = new Memory(new ManualClock(now));
-  memory.carry('u-1', carriedAfter(world, { do: 'record' }, done));
-  memory.carry('u-1', carriedAfter(world, { do: 'issue' } as Plan, done));
-  expect(memory.carried('u-1')).toBeUndefined();
+  expect(memory.takeCarried('u-1', 7)).toEqual({ at: 7 });
 });

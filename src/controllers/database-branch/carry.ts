@@ -14,7 +14,7 @@ type Looks = Partial<Pick<BranchView, Sight>>;
 
 const all: readonly Sight[] = ['branch', 'endpoint', 'role', 'sourceEndpoints', 'roleOnSource'];
 
-/** A pass may last this long by itself; what it carries on is no older. */
+/** What a pass begins with is no older, over however many steps it was carried: a login in between may take 10 s. */
 export const carriedForMs = 1000;
 
 /** Steps that leave most of what was seen as it is, and what they change. All others carry nothing on. */

@@ -1,7 +1,7 @@
 // The straight path of a branch that is not served yet, and the way back for one whose Secret is gone. Pure.
 import { Reason } from '../../api/v1alpha1/reasons.ts';
 import type { Branch } from '../../lakebase/model.ts';
-import { decidePost, standInLine } from './decide-post.ts';
+import { decidePost, isUnderWay, standInLine, unseen } from './decide-post.ts';
 import { prepare } from './decide-preparation.ts';
 import { usedUp } from './ended.ts';
 import { isGone, notOurs } from './ours.ts';
@@ -26,7 +26,8 @@ export function decideCreation(world: World, wish: Wish, view: BranchView, now: 
       return trouble(branch.error);
     case 'absent':
       // A candidate that was seen and is gone would be a new create.
-      return world.problems[0] ? hold(world.problems[0]) : decidePost(world, wish, view, now);
+      if (!world.problems[0]) return decidePost(world, wish, view, now);
+      return isUnderWay(view) ? unseen(world, wish, view, undefined) : hold(world.problems[0]);
     case 'present':
       return accept(world, wish, view, branch.value, now);
   }
@@ -62,7 +63,7 @@ function obstacleOf(world: World, wish: Wish, view: BranchView): Problem | undef
   // What is served, or was accepted before, goes on.
   if (served === view) return undefined;
   if (paused !== 'no') return pausedChange;
-  return view.uid === undefined || isReset(world) ? problems[0] : undefined;
+  return (view.uid === undefined && !isUnderWay(view)) || isReset(world) ? problems[0] : undefined;
 }
 
 const pausedChange: Problem = {

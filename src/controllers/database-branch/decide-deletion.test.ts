@@ -196,6 +196,11 @@ function leased({
     status: { ...object.status, expiration: { leaseTime: later(leaseMs).toISOString(), enforcedBy } },
   };
 }
+const replacing = (until?: string): DatabaseBranch => {
+  const { status, ...rest } = leased();
+  const former = { id: 'x', uid: 'br-0', ...(until === undefined ? {} : { until }) };
+  return { ...rest, status: { ...status, superseded: [former] } };
+};
 const outage: WorldChange = { object: leased(), family: unknown(), memory: { deletionFailures: 3 } };
 const waits = 'wait DeletionWaiting, 10 s';
 const left = 'release: the provider cannot be reached, and the lease removes the branch (LeftToLease';
@@ -213,6 +218,8 @@ test.each<[string, WorldChange, string]>([
     { ...outage, object: { ...leased(), status: { ...object.status, expiration: { enforcedBy: 'Provider' } } } },
     waits,
   ],
+  ['nor if a replaced branch has no end yet', { ...outage, object: replacing() }, waits],
+  ['but when it has', { ...outage, object: replacing(later(1).toISOString()) }, `${left} 96 h)`],
   ['nor without any status', { ...outage, object: (({ status: _none, ...rest }) => rest)(leased()) }, waits],
   ['nor while it is not being deleted', { ...outage, object: { ...leased(), metadata: object.metadata } }, waits],
   [

@@ -99,10 +99,10 @@ const failuresInARow = 3;
  * namespace is stuck. A branch that no lease removes is never let go by itself.
  */
 function letGo({ object, memory, bclass, maxWaitMs }: World, now: Date): Plan | undefined {
-  const { metadata, spec, status } = object;
-  const { leaseTime, enforcedBy } = status?.expiration ?? {};
+  const { metadata, status } = object;
+  const leaseTime = status?.expiration?.leaseTime;
   if (memory.deletionFailures < failuresInARow || !metadata.deletionTimestamp || !leaseTime) return undefined;
-  if (spec.deletionPolicy === 'Retain' || enforcedBy !== 'Provider') return undefined;
+  if (!isLeased(object)) return undefined;
   const until = new Date(leaseTime);
   const leaseMs = bclass ? parseDuration(bclass.spec.expiration.lease) : usualLeaseMs;
   if (until.getTime() > now.getTime() + leaseMs + toleranceMs) return undefined;
@@ -110,6 +110,12 @@ function letGo({ object, memory, bclass, maxWaitMs }: World, now: Date): Plan | 
   const why = 'the provider cannot be reached, and the lease removes the branch';
   return { do: 'release', why, left: { how: 'LeftToLease', until } };
 }
+
+/** The provider removes every branch of the object; of one that was replaced a moment ago nobody knows yet that it ends. */
+const isLeased = ({ spec, status: { expiration, superseded = [] } = {} }: DatabaseBranch): boolean =>
+  spec.deletionPolicy !== 'Retain' &&
+  expiration?.enforcedBy === 'Provider' &&
+  superseded.every(({ until }) => until !== undefined);
 
 /** Of a class that is gone: as its schema would have it. */
 const usualLeaseMs = 96 * 3_600_000;

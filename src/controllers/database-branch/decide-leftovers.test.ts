@@ -47,6 +47,7 @@ function step(change: WorldChange): string {
 }
 
 const drains = 'setExpiry drain of former 5 min';
+const leased = 'setExpiry lease of former 4325 min';
 const overdue = 'deleteBranch former: its time to drain is over';
 
 test.each<[string, WorldChange, string]>([
@@ -70,6 +71,26 @@ test.each<[string, WorldChange, string]>([
   [
     'more than a minute later is not in time',
     { family: family([former({ expireTime: later(minutes(6) + 1) })]) },
+    drains,
+  ],
+  [
+    'while nothing is served it may be the one that was: it is leased',
+    { wanted: {}, served: undefined, family: family([former()]) },
+    leased,
+  ],
+  [
+    'as long as its lease holds, it is left alone',
+    { wanted: {}, served: undefined, family: family([former({ expireTime: later(hours(72) + minutes(5)) })]) },
+    'nothing',
+  ],
+  [
+    'but not one that was given an end',
+    { wanted: {}, served: undefined, family: family([former()]), ...recorded(superseded(1000)) },
+    drains.replace('5 min', '1 s'),
+  ],
+  [
+    'nor one that is to make room for the next',
+    { wanted: {}, served: undefined, family: family([former()]), wish: { strategy: 'Replace' } },
     drains,
   ],
   ['an end that is refused is asked for again later', { family: family([former({}, failure(1))]) }, 'nothing'],
@@ -151,6 +172,11 @@ test.each<[string, WorldChange, number]>([
   ['not even a status', { ...served, object: (({ status: _none, ...rest }) => rest)(object) }, never],
   ['a branch that is draining is seen to 5 s after its end', { ...served, ...recorded(superseded(1000)) }, 6000],
   ['one without an end is seen to now', { ...served, ...recorded(superseded()), memory: { checkedMsAgo: 5000 } }, 0],
+  [
+    'unless nothing is served: it may be the one that was',
+    { wanted: {}, ...recorded(superseded()), memory: { checkedMsAgo: 5000 } },
+    never,
+  ],
   ['but not more often than every 5 s', { ...served, ...recorded(superseded()), memory: { checkedMsAgo: 100 } }, 4900],
   [
     'one that is still there five minutes later is not waited for',

@@ -1,5 +1,6 @@
 // Branches of the object that are neither served nor wanted: given up by a reset, or never come to be served. Pure.
 import type { Branch } from '../../lakebase/model.ts';
+import { leaseStep } from './decide-upkeep.ts';
 import { toleranceMs } from './lease.ts';
 import { isBeingDeleted, isStranger, isThere, mayBeDeleted, type ThereView } from './ours.ts';
 import { lookAround, type Plan } from './plan.ts';
@@ -46,6 +47,7 @@ function leftoverStep(world: World, wish: Wish, view: ThereView, now: Date): Pla
   if (!mayBeDeleted(branch.value) || isBeingDeleted(view)) return undefined;
   if (neverServed(world, branch.value))
     return { do: 'deleteBranch', branch: branch.value, why: 'its reset.token is not asked for any more' };
+  if (isStillNeeded(world, wish, branch.value)) return leaseStep(world, wish, view, now);
   const until = drainEnd(world, wish, branch.value, now);
   if (now.getTime() > until.getTime() + sweepMs)
     return { do: 'deleteBranch', branch: branch.value, why: 'its time to drain is over' };
@@ -57,9 +59,19 @@ function leftoverStep(world: World, wish: Wish, view: ThereView, now: Date): Pla
 
 const neverServed = ({ object }: World, { uid }: Branch): boolean => object.status?.candidate?.uid === uid;
 
+/**
+ * Secret and status are both lost, and with them which branch was served: it may be this one, so it is leased until the
+ * wanted one is served. One that was to be given up to make room is given up all the same.
+ */
+const isStillNeeded = ({ served, object }: World, { strategy }: Wish, { uid }: Branch): boolean =>
+  served === undefined && strategy !== 'Replace' && endOnRecord(object, uid) === undefined;
+
+const endOnRecord = ({ status }: World['object'], uid: string): string | undefined =>
+  status?.superseded?.find((entry) => entry.uid === uid)?.until;
+
 /** As it was once said, or from now on. */
 export function drainEnd({ object }: World, wish: Wish, { uid }: Branch, now: Date): Date {
-  const until = object.status?.superseded?.find((entry) => entry.uid === uid)?.until;
+  const until = endOnRecord(object, uid);
   return until === undefined ? new Date(now.getTime() + wish.drainMs) : new Date(until);
 }
 
@@ -70,9 +82,11 @@ export function leftoversDueMs({ object, served, wanted, memory }: World, now: D
   const begun = [...memory.unnoted, ...(candidate ? [candidate.id] : [])];
   const unwanted = begun.some((id) => id !== wanted?.id && id !== served?.id);
   const replaced = branch !== undefined && served !== undefined && branch.uid !== served.uid;
+  // While nothing is served, one without an end is not to get one yet.
+  const unendedMs = served === undefined ? Infinity : 0;
   const ends = superseded
     .filter(({ id }) => id !== wanted?.id && id !== served?.id)
-    .map(({ until }) => (until === undefined ? 0 : new Date(until).getTime() + againMs - now.getTime()))
+    .map(({ until }) => (until === undefined ? unendedMs : new Date(until).getTime() + againMs - now.getTime()))
     // What is still there long after its end, because it is protected say, is seen at the usual checks.
     .filter((ms) => ms > -5 * sweepMs);
   const dueMs = Math.min(unwanted || replaced ? 0 : Infinity, ...ends);

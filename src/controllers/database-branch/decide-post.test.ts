@@ -55,8 +55,8 @@ test.each<[string, WorldChange, string]>([
   ['when its id was never used and there is a slot', open, create],
   ['an outage says neither', { rememberedAsDeleted: unknown() }, 'wait ProviderUnreachable, 10 s'],
   ['nor one while looking for a slot', { ...open, place: unknown() }, 'wait ProviderUnreachable, 10 s'],
-  ['a project that is not there has no source', { rememberedAsDeleted: absent }, 'stalled SourceNotFound'],
-  ['nor slots', { ...open, place: absent }, 'stalled SourceNotFound'],
+  ['a project that is not there is named', { rememberedAsDeleted: absent }, 'stalled ProjectNotFound'],
+  ['also when it goes meanwhile', { ...open, place: absent }, 'stalled ProjectNotFound'],
   [
     'an id that was used is not used again',
     { ...open, rememberedAsDeleted: present(true) },
@@ -221,18 +221,22 @@ const ready = (type: string, reason: string) => ({
 });
 
 test.each<[string, WorldChange, string, string]>([
-  ['the class says which', ready('Ready', 'ProjectNotFound'), 'stalled ProjectNotFound', 'of class default'],
+  ['the class says which', ready('Ready', 'ProjectNotFound'), 'stalled ProjectNotFound, 10 s', 'of class default'],
   [
     'the class has another trouble',
     ready('Ready', 'Unauthenticated'),
-    'stalled SourceNotFound',
+    'stalled SourceNotFound, 10 s',
     'source branch production',
   ],
-  ['the class says it of something else', ready('Other', 'ProjectNotFound'), 'stalled SourceNotFound', 'project shop'],
-  ['the class is gone', { bclass: undefined }, 'stalled SourceNotFound', 'project shop'],
+  [
+    'the class says it of something else',
+    ready('Other', 'ProjectNotFound'),
+    'stalled SourceNotFound, 10 s',
+    'project shop',
+  ],
+  ['the class is gone', { bclass: undefined }, 'stalled SourceNotFound, 10 s', 'project shop'],
 ])('is it the source that is missing or the project: %s', (_sentence, change, expected, words) => {
-  const world = aWorld({ ...change, rememberedAsDeleted: absent });
-  const plan = decidePost(world, wish, wantedIn(world), now);
+  const plan = unseen(aWorld(change), wish, aView({ memory: { postedMsAgo: 0 } }), new LakebaseError('notFound', 'm'));
   expect(told(plan)).toBe(expected);
   expect(plan).toHaveProperty('message', expect.stringContaining(words));
 });

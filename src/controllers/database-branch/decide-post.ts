@@ -53,7 +53,7 @@ function used(world: World, wish: Wish, view: BranchView): Plan | undefined {
       return trouble(rememberedAsDeleted.error);
     case 'absent':
       // Without a LIST nothing says that the id was never used.
-      return stall(nothingToForkFrom(world, wish));
+      return stall(projectMissing(world, wish));
     case 'present':
       return rememberedAsDeleted.value ? usedUp(world, view) : undefined;
   }
@@ -93,6 +93,10 @@ function giveUp(served: BranchView, why: string): Plan | undefined {
   return waitFor(Reason.Resetting, `branch ${served.id} is being deleted to make room`, { transition: 'delete' });
 }
 
+/** It was asked for, and may still become visible: the object must learn of it, whatever forbids a new one by now. */
+export const isUnderWay = ({ memory: { startingMs, refusal } }: BranchView): boolean =>
+  startingMs !== undefined && startingMs < unseenMs && !refusal;
+
 /** Undefined: there is a slot. */
 export function standInLine({ place }: World, wish: Wish): Plan | undefined {
   if (place.seen === 'notAsked') return lookAround('place');
@@ -105,7 +109,7 @@ function placed(world: World, wish: Wish, view: BranchView, now: Date): Plan {
   const { place } = world;
   const wait = standInLine(world, wish);
   if (wait) return wait;
-  if (place.seen !== 'present') return stall(nothingToForkFrom(world, wish));
+  if (place.seen !== 'present') return stall(projectMissing(world, wish));
   return { do: 'createBranch', wish, expiry: expiryToAsk(world, wish, view, now), snapshot: place.value.snapshot };
 }
 
@@ -159,13 +163,15 @@ export function unseen(world: World, wish: Wish, view: BranchView, refusal: Lake
   return stuckCreate(refusal, wish, pace);
 }
 
-function nothingToForkFrom({ bclass }: World, wish: Wish): Problem {
-  const projectMissing = findCondition(bclass?.status?.conditions ?? [], 'Ready')?.reason === Reason.ProjectNotFound;
-  if (projectMissing)
-    return {
-      reason: Reason.ProjectNotFound,
-      message: `project ${wish.project} does not exist at the provider: correct spec.provider of class ${bclass?.metadata.name ?? ''} in a new class`,
-    };
+/** The class asks for its project seldom, so what it says may be an hour old: a LIST that finds no project knows better. */
+const projectMissing = ({ bclass }: World, { project }: Wish): Problem => ({
+  reason: Reason.ProjectNotFound,
+  message: `project ${project} does not exist at the provider, or the service principal of spec.provider.auth may not see it: give it CAN_MANAGE on the project, or correct spec.provider of class ${bclass?.metadata.name ?? ''} in a new class`,
+});
+
+function nothingToForkFrom(world: World, wish: Wish): Problem {
+  const ready = findCondition(world.bclass?.status?.conditions ?? [], 'Ready');
+  if (ready?.reason === Reason.ProjectNotFound) return projectMissing(world, wish);
   return {
     reason: Reason.SourceNotFound,
     message: `source branch ${wish.source} does not exist in project ${wish.project}: create it, or name another source`,

@@ -93,6 +93,15 @@ const lagging = withBranch({ expireTime: later(hours(80)) });
 test.each<[string, WorldChange, string]>([
   ['is pushed on when due', { wanted: { branch: lagging } }, 'setExpiry lease of wanted 96 h'],
   ['is set when there is none', { wanted: { branch: endlessBranch } }, 'setExpiry lease of wanted 96 h'],
+  [
+    'is left alone until then, also of a candidate that is to be retained',
+    {
+      ...reset({ branch: withBranch({ expireTime: later(fresh - minutes(2)) }) }),
+      ...leaseOf(hours(400) + minutes(10)),
+      wish: { life: 'retained', expiration: { pinnedFrom: 'p', expireTime: later(hours(400)) } },
+    },
+    'nothing',
+  ],
   ['is left alone until then', { wanted: { branch: withBranch({ expireTime: later(fresh) }) } }, 'nothing'],
   [
     'is left alone at its final value',

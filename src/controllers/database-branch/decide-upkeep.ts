@@ -50,7 +50,7 @@ function leaseByStatus(world: World, wish: Wish, now: Date): Date {
   const target = expiryOf(wish, true, { ceilingMs: memory.ceilingMs, now });
   // Without a record there may be a lease that nobody extends, or one that has to be lifted.
   if (!known && !target.at) return now;
-  const length = leaseLengthMs(wish, memory.ceilingMs);
+  const length = leaseLengthMs(wish, true, memory.ceilingMs);
   return leaseDue(uid, leaseTime ? new Date(leaseTime) : undefined, target, length, now) ?? never;
 }
 
@@ -67,7 +67,8 @@ export function leaseStep(world: World, wish: Wish, view: BranchView, now: Date)
   const { memory } = view;
   const expiry = expiryToAsk(world, wish, view, now);
   if (!waited(memory.lease) && shorterExpiry(view, wish) === undefined) return undefined;
-  const due = leaseDue(world.uid, branch.expireTime, expiry, leaseLengthMs(wish, world.memory.ceilingMs), now);
+  const length = leaseLengthMs(wish, world.served?.id === view.id, world.memory.ceilingMs);
+  const due = leaseDue(world.uid, branch.expireTime, expiry, length, now);
   return due && now >= due ? { do: 'setExpiry', branch, expiry, why: 'lease' } : undefined;
 }
 

@@ -68,6 +68,7 @@ export function databaseBranchController(deps: DatabaseBranchDeps): {
   const slots = new Slots({
     ...deps,
     newest: (object) => memory.newest(object),
+    aside: (object) => memory.standsAside(object),
     started: ({ metadata }) => memory.hasPosted(metadata.uid ?? ''),
   });
   // A slot that our own deletion has freed wakes those who are next in line, so that they need not look for it.

@@ -99,7 +99,13 @@ test.each<[string, Partial<Wish>, number | undefined, number]>([
   ['a lease is pushed forward by its length', { life: 'leased' }, undefined, lease],
   ['or by what the provider allows', { life: 'leased' }, hours(24), hours(24)],
   ['a retained branch has no lease', { life: 'retained' }, undefined, Infinity],
-])('%s', (_sentence, change, ceilingMs, expected) => expect(leaseLengthMs(wish(change), ceilingMs)).toBe(expected));
+])('%s', (_sentence, change, ceilingMs, expected) =>
+  expect(leaseLengthMs(wish(change), true, ceilingMs)).toBe(expected),
+);
+
+test('one that is to be retained, and was never served, is leased as any other', () => {
+  expect(leaseLengthMs(wish({ life: 'retained' }), false, undefined)).toBe(lease);
+});
 
 test.each<[string, Partial<Wish>, number, number | undefined]>([
   ['after a month comes the retention of history', { historyRetentionMs: hours(200) }, hours(720), hours(200)],

@@ -39,9 +39,9 @@ export function expiryOf(wish: Wish, served: boolean, { ceilingMs = Infinity, no
   return { at: new Date(at), ...(at < wanted ? { clampedFrom: new Date(wanted) } : {}) };
 }
 
-/** How far ahead an expiry is pushed each time. */
-export function leaseLengthMs({ life, leaseMs }: Wish, ceilingMs: number | undefined): number {
-  return Math.min(life === 'retained' ? Infinity : leaseMs, ceilingMs ?? Infinity);
+/** How far ahead an expiry is pushed each time: one that was never served is leased, whatever it is to become. */
+export function leaseLengthMs({ life, leaseMs }: Wish, served: boolean, ceilingMs: number | undefined): number {
+  return Math.min(served && life === 'retained' ? Infinity : leaseMs, ceilingMs ?? Infinity);
 }
 
 /**

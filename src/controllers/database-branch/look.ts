@@ -214,6 +214,7 @@ function noteBranch(remembered: RememberedBranch, { uid }: BranchView, branch: S
     delete remembered.vacant;
     delete remembered.firstPostAt;
     delete remembered.postedAt;
+    delete remembered.postedExpireTime;
     delete remembered.refusal;
   }
   if (branch.seen === 'absent' && uid !== undefined) remembered.gone = true;

@@ -30,6 +30,8 @@ export interface Remembered {
   deletionFailures?: number;
   /** `lookedAt`: when it was last seen to go on. */
   transition?: { kind: string; since: number; lookedAt: number };
+  /** Generation of the spec for which the object was seen to be held up by something else than the line for a slot. */
+  asideAt?: number;
   /** For the pass that follows at once. */
   carried?: { at: number; value: Carried };
   /** The newest version that one of our own writes returned, and the versions it replaced. */
@@ -44,6 +46,8 @@ export interface RememberedBranch {
   shownAt?: number;
   firstPostAt?: number;
   postedAt?: number;
+  /** The expiry that the last POST told. */
+  postedExpireTime?: Date;
   refusal?: LakebaseError;
   /** It was asked for and not refused, and no status tells of it yet: it has its slot. */
   started?: boolean;
@@ -121,6 +125,17 @@ export class Memory {
   /** A branch of the object has its slot, though no status tells of it yet. */
   hasPosted(uid: string): boolean {
     return this.#unnoted(uid).length > 0;
+  }
+
+  /** Whether the object was held up by something else than the line when it last waited; an edit may have changed that. */
+  noteAside({ metadata }: DatabaseBranch, aside: boolean): void {
+    const memory = this.of(metadata.uid ?? '');
+    if (aside) memory.asideAt = metadata.generation ?? 0;
+    else delete memory.asideAt;
+  }
+
+  standsAside({ metadata }: DatabaseBranch): boolean {
+    return this.#objects.get(metadata.uid ?? '')?.asideAt === (metadata.generation ?? 0);
   }
 
   #unnoted(uid: string): string[] {
@@ -212,6 +227,7 @@ export class Memory {
     return {
       postedMsAgo: ago(memory.postedAt),
       startingMs: ago(memory.firstPostAt),
+      postedExpireTime: memory.postedExpireTime,
       refusal: memory.refusal,
       refusedAheadMs: memory.refusedAheadMs,
       loggedIn: memory.held?.loggedIn === true && memory.held.branchUid === uid,
@@ -265,15 +281,17 @@ export class Memory {
     delete memory.transition;
   }
 
-  /** Kept for the very next pass of the object, if that begins at once. */
-  carry(uid: string, value: Carried | undefined): void {
-    if (value) this.of(uid).carried = { at: this.now(), value };
-    else delete this.#objects.get(uid)?.carried;
+  /** Kept for the very next pass of the object, if that begins in time; `at` is when the oldest of the looks began. */
+  carry(uid: string, at: number, value: Carried | undefined): void {
+    if (value) this.of(uid).carried = { at, value };
   }
 
-  carried(uid: string): Carried | undefined {
-    const carried = this.#objects.get(uid)?.carried;
-    return carried && this.now() - carried.at < carriedForMs ? carried.value : undefined;
+  /** What the pass before has left, once, and since when that was looked at; without it, the pass that begins now. */
+  takeCarried(uid: string, since: number): { at: number; value?: Carried } {
+    const memory = this.#objects.get(uid);
+    const carried = memory?.carried;
+    delete memory?.carried;
+    return carried && this.now() - carried.at < carriedForMs ? carried : { at: since };
   }
 
   /** A class learned how far ahead its branches may expire. It is asked for more again after a while: a refusal may pass. */

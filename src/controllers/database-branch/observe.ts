@@ -44,6 +44,8 @@ export interface ObserveDeps {
 export interface Sighting {
   /** Monotonic ms at which the pass began. */
   readonly since: number;
+  /** Monotonic ms at which the oldest look began that the world holds: one may be left from the pass before. */
+  readonly lookedFrom: number;
   readonly world: World;
   readonly provider: Provider | undefined;
 }
@@ -58,7 +60,7 @@ export async function observe(deps: ObserveDeps, object: DatabaseBranch, signal:
   const record = recordOf(object, secret);
   const { wish, problems } = wished(deps, object, found, { now, hasSecret: secret.is === 'ours', record });
   const username = found.provider?.username;
-  const carried = deps.memory.carried(object.metadata.uid ?? '');
+  const { at: lookedFrom, value: carried } = deps.memory.takeCarried(object.metadata.uid ?? '', since);
   const facts = objectFacts(object, wish?.resetToken ?? object.spec.reset?.token ?? '');
   noteFailure(deps.memory, facts, found.provider);
   if (secret.is === 'ours' && !object.status?.branch) deps.memory.of(facts.uid).checkDue = true;
@@ -78,7 +80,7 @@ export async function observe(deps: ObserveDeps, object: DatabaseBranch, signal:
     ...nothingAsked,
     clockSkewMs: carried?.clockSkewMs,
   };
-  return { since, world, provider: found.provider };
+  return { since, lookedFrom, world, provider: found.provider };
 }
 
 /** Without its class or the class's credentials a deletion cannot reach the provider either. */

@@ -34,6 +34,7 @@ test.each<[string, Plan, Outcome, number | string]>([
   ['after a step comes the next', record, done, 0],
   ['what was refused is decided anew', record, refused, 0],
   ['what was stale is read anew', record, stale, 0],
+  ['an object when the cache has had time to hear of it', { do: 'claim' }, stale, 200],
   ['a failure waits 10 s', record, failed(), 10_000],
   ['or as long as the provider asks', record, failed(3000), 3000],
   ['to idle is to wait for the next read', { do: 'idle', lookInMs: 700 }, done, 700],

@@ -17,7 +17,8 @@ export function pause(
   if (outcome.is === 'failed')
     return lookAgain(remembered.has(plan.do) ? 0 : trouble(outcome.error).lookInMs, `${plan.do} failed`);
   if (outcome.is === 'refused') return lookAgain(0, `${plan.do} refused`);
-  if (outcome.is === 'stale') return lookAgain(0, 'something changed meanwhile');
+  // The object is read from the cache: until that has caught up, the same write would be refused again and again.
+  if (outcome.is === 'stale') return lookAgain(ofObject.has(plan.do) ? catchUpMs : 0, 'something changed meanwhile');
   if (plan.do === 'idle') return lookAgain(plan.lookInMs, 'the Secret is to be read');
   if (plan.do === 'wait' && plan.transition)
     return lookAgain(transitionLook(memory, world, plan.transition, since), `${plan.transition} in transition`);
@@ -25,6 +26,9 @@ export function pause(
   if (plan.do !== 'wait') return lookAgain(0, `did ${plan.do}`);
   return plan.lookInMs === Infinity ? settled : lookAgain(plan.lookInMs ?? idleMs, plan.reason);
 }
+
+const ofObject = new Set<Plan['do']>(['claim', 'markEnded', 'release']);
+const catchUpMs = 200;
 
 /** Their failures are remembered with a backoff of their own, which the next decision waits for. */
 const remembered = new Set<Plan['do']>([

@@ -81,6 +81,17 @@ export interface Wait {
   readonly queue?: { readonly position: number; readonly nextSlotTime?: string };
 }
 
+/** Held up by something else than the line for a slot, and not by a blip: whoever waits so keeps nobody else waiting. */
+export const standsAside = ({ stalled, reason }: Wait): boolean => stalled || elsewhere.has(reason);
+
+const elsewhere = new Set<Reason>([
+  Reason.SourceRefNotFound,
+  Reason.SourceRefNotReady,
+  Reason.SecretPending,
+  Reason.NamespaceTerminating,
+  Reason.ClockSkewed,
+]);
+
 export type IssueReason = 'First' | 'Reset' | 'RotationRequested' | 'RenewalDue' | 'Healing' | 'BindingChanged';
 export type EndReason = 'Expired' | 'LeaseLapsed' | 'DeletedExternally';
 export interface SecretIdentity {

@@ -5,7 +5,7 @@ import type { Outcome } from './outcome.ts';
 import { carriedAfter } from './carry.ts';
 import { decide } from './decide.ts';
 import type { Sighting } from './observe.ts';
-import type { BranchSight, Left, ObjectSight, Plan } from './plan.ts';
+import { standsAside, type BranchSight, type Left, type ObjectSight, type Plan } from './plan.ts';
 import type { Announcement } from './announce.ts';
 import { announce } from './announce.ts';
 import type { Memory } from './memory.ts';
@@ -38,11 +38,12 @@ export function reconciler(deps: ReconcileDeps) {
   return async (cached: DatabaseBranch, signal: AbortSignal): Promise<Next> => {
     const sighting = await deps.observe(deps.memory.newest(cached), signal);
     const { seen, plan } = await think(deps, sighting, signal);
+    if (plan.do === 'wait') deps.memory.noteAside(seen.world.object, standsAside(plan));
     const outcome = await deps.act(seen, plan, signal);
     deps.log(seen.world.object, plan, outcome);
-    if (plan.do === 'release') return released(deps, seen.world, plan);
+    if (plan.do === 'release' && outcome.is === 'done') return released(deps, seen.world, plan);
     await say(deps, { seen, plan, outcome }, signal);
-    deps.memory.carry(seen.world.uid, carriedAfter(seen.world, plan, outcome));
+    deps.memory.carry(seen.world.uid, seen.lookedFrom, carriedAfter(seen.world, plan, outcome));
     return pause(deps.memory, seen, plan, outcome);
   };
 }

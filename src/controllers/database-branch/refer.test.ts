@@ -79,6 +79,7 @@ test('a reference to the object itself is refused', () => {
   });
 });
 
-test('a reference that is not ready may become so without an edit', () => {
+test('a reference that is not ready, or not there yet, may become so without an edit', () => {
   expect(refer(child, unborn)).toMatchObject({ problem: { passes: true } });
+  expect(refer(child)).toMatchObject({ problem: { passes: true } });
 });

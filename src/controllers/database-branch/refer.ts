@@ -28,7 +28,8 @@ function refusal(object: DatabaseBranch, name: string, other: DatabaseBranch | u
   if (!other)
     return {
       reason: Reason.SourceRefNotFound,
-      message: `DatabaseBranch ${name}, named in spec.source.databaseBranchRef, does not exist in this namespace: create it, or name another with a new spec.reset.token`,
+      message: `DatabaseBranch ${name}, named in spec.source.databaseBranchRef, does not exist in this namespace: create it, and this object goes on by itself; or name another with a new spec.reset.token`,
+      passes: true,
     };
   const notAllowed = (why: string): Problem => ({
     reason: Reason.SourceRefNotAllowed,

@@ -125,7 +125,7 @@ const refused = [
   Reason.EndpointSizeNotAllowed,
   Reason.ResetTokenReused,
 ];
-const ofSource = [Reason.SourceNotAllowed, Reason.SourceNotFound, Reason.SourceRefNotFound, Reason.SourceRefNotAllowed];
+const ofSource = [Reason.SourceNotAllowed, Reason.SourceNotFound, Reason.SourceRefNotAllowed];
 const resetting: Scene = { ...fine, resetting: true };
 
 test.each<[string, Scene, string]>([

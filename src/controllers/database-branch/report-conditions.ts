@@ -80,7 +80,6 @@ export const refusedSpec = new Set<Reason>([
   Reason.ResetTokenReused,
   Reason.SourceNotAllowed,
   Reason.SourceNotFound,
-  Reason.SourceRefNotFound,
   Reason.SourceRefNotAllowed,
 ]);
 
@@ -88,12 +87,7 @@ export const refusedSpec = new Set<Reason>([
 const isReady = ({ serving, state, resetting }: Said): boolean =>
   serving && !(refusedSpec.has(state.reason) && (resetting || !sourceReasons.has(state.reason)));
 
-const sourceReasons = new Set<Reason>([
-  Reason.SourceNotAllowed,
-  Reason.SourceNotFound,
-  Reason.SourceRefNotFound,
-  Reason.SourceRefNotAllowed,
-]);
+const sourceReasons = new Set<Reason>([Reason.SourceNotAllowed, Reason.SourceNotFound, Reason.SourceRefNotAllowed]);
 
 /**
  * Ready with a good token stays quiet: a provider's blip is no reason to turn a healthy object red. Only a reset that is

@@ -36,7 +36,11 @@ function enforcementSeen(seen: Report, issued: IssuedSecret | undefined): Enforc
   const view = issued ? viewOf(world, issued.binding.branchId) : (world.served ?? world.wanted);
   const set = expirySet(seen, view?.id);
   if (set) return enforced(set);
-  return view?.branch.seen === 'present' ? enforced(expiryOf(view.branch.value, enforcementBefore(world))) : undefined;
+  const before = enforcementBefore(world);
+  if (view?.branch.seen === 'present') return enforced(expiryOf(view.branch.value, before));
+  // Not seen yet, but if it is there, it ends then: enough to let it go in an outage.
+  const at = world.served ? undefined : view?.memory.postedExpireTime;
+  return at && before.enforcedBy === undefined ? enforced({ at }) : undefined;
 }
 
 /** The expiry that this very step has told the provider. */

@@ -51,6 +51,7 @@ class Scene {
     objects: { byIndex: (name, value) => this.byIndex(name, value) },
     classes: { list: () => this.classes },
     newest: (cached) => this.written.get(cached.metadata.uid ?? '') ?? cached,
+    aside: () => false,
     started: ({ metadata }) => this.started.has(metadata.uid ?? ''),
   });
 

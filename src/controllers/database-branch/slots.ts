@@ -23,6 +23,8 @@ export interface SlotsDeps {
   readonly projectLimit: number;
   /** The object as our own last write returned it, if the cache has not caught up. */
   readonly newest: (object: DatabaseBranch) => DatabaseBranch;
+  /** This process saw that it cannot ask for a branch now, for another reason than the line. */
+  readonly aside: (object: DatabaseBranch) => boolean;
   /** Its wanted branch was asked for by this process and not refused, though no status tells of it yet. */
   readonly started: (object: DatabaseBranch) => boolean;
 }
@@ -89,9 +91,9 @@ export class Slots {
   }
 
   #line(key: string, asking?: DatabaseBranch): Line {
-    const { objects, classes, projectLimit, newest, started } = this.#deps;
+    const { objects, classes, projectLimit, newest, aside, started } = this.#deps;
     const sharing = classes.list().filter(({ spec }) => projectKey(spec.provider) === key);
     const all = sharing.flatMap(({ metadata }) => objects.byIndex('class', metadata.name)).map(newest);
-    return lineOf({ classes: sharing, objects: all, projectLimit, started, asking });
+    return lineOf({ classes: sharing, objects: all, projectLimit, aside, started, asking });
   }
 }

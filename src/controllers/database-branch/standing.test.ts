@@ -46,6 +46,7 @@ function told(object: DatabaseBranch, scene: Partial<Parameters<typeof lineOf>[0
     projectLimit: 10,
     classes: [aBranchClass()],
     objects: [object],
+    aside: () => false,
     started: () => false,
     ...scene,
   });
@@ -116,6 +117,12 @@ test('a reset that was asked for waits no more', () => {
   expect(told(aDatabaseBranch({ spec: reset, status: served }), { started: () => true })).toBe('holds');
 });
 
+test('one that was seen to be held up by something else stands aside, unless it is the one that asks', () => {
+  const object = aDatabaseBranch({ spec: reset, status: served });
+  expect(told(object, { aside: () => true })).toBe('holds');
+  expect(told(object, { aside: () => true, asking: object })).toBe('waits to reset, holds');
+});
+
 test('a class that is being deleted makes nothing new', () => {
   const classes = [aBranchClass({ metadata: { deletionTimestamp: '2026-09-21T13:00:00Z' } })];
   expect(told(aDatabaseBranch({}), { classes })).toBe('stands aside');
@@ -151,7 +158,13 @@ test('waiters and holders carry what the order and the limits need', () => {
     status: { ...served, expiration: { expireTime: '2026-09-24T12:00:00Z' } },
   });
   const limited = aBranchClass({ spec: { limits: { total: 8, perNamespace: 2, reserve: 1 } } });
-  const line = lineOf({ projectLimit: 10, classes: [limited], objects: [waiting, holding], started: () => false });
+  const line = lineOf({
+    projectLimit: 10,
+    classes: [limited],
+    objects: [waiting, holding],
+    aside: () => false,
+    started: () => false,
+  });
   expect(line.waiters).toEqual([
     {
       uid: 'u-w',
@@ -170,11 +183,23 @@ test('waiters and holders carry what the order and the limits need', () => {
 
 test('nobody knows when a slot is free again whose holder has no expiry', () => {
   const holding = aDatabaseBranch({ status: served });
-  const line = lineOf({ projectLimit: 10, classes: [aBranchClass()], objects: [holding], started: () => false });
+  const line = lineOf({
+    projectLimit: 10,
+    classes: [aBranchClass()],
+    objects: [holding],
+    aside: () => false,
+    started: () => false,
+  });
   expect(line.holders).toStrictEqual([{ className: 'default', namespace: 'preview-42', restored: false }]);
 });
 
 test('a class without limits sets none', () => {
-  const line = lineOf({ projectLimit: 10, classes: [aBranchClass()], objects: [], started: () => false });
+  const line = lineOf({
+    projectLimit: 10,
+    classes: [aBranchClass()],
+    objects: [],
+    aside: () => false,
+    started: () => false,
+  });
   expect(line.limits.get('default')).toEqual({ total: Infinity, perNamespace: Infinity, reserve: 0 });
 });

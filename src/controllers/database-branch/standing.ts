@@ -20,18 +20,20 @@ export interface Scene {
    * although its last status calls it stalled, or tells of a candidate.
    */
   readonly asking?: DatabaseBranch | undefined;
+  /** This process saw that it cannot ask for a branch now, for another reason than the line. */
+  readonly aside: (object: DatabaseBranch) => boolean;
   /** Its wanted branch was asked for by this process and not refused, though no status tells of it yet. */
   readonly started: (object: DatabaseBranch) => boolean;
 }
 
-export function lineOf({ classes, objects, projectLimit, asking, started }: Scene): Line {
+export function lineOf({ classes, objects, projectLimit, asking, aside, started }: Scene): Line {
   const others = asking ? objects.filter(({ metadata }) => metadata.uid !== asking.metadata.uid) : objects;
   const present = asking ? [...others, asking] : others;
   const open = new Set(
     classes.filter(({ metadata }) => !metadata.deletionTimestamp).map(({ metadata }) => metadata.name),
   );
   const waiters = present.flatMap((object) => {
-    if (!open.has(object.spec.className) || (object !== asking && isOccupied(object))) return [];
+    if (!open.has(object.spec.className) || (object !== asking && (isOccupied(object) || aside(object)))) return [];
     const errand = started(object) ? undefined : errandOf(object);
     return errand ? [waiter(object, errand)] : [];
   });

@@ -118,6 +118,8 @@ export interface BranchMemoryView {
   readonly postedMsAgo: number | undefined;
   /** Milliseconds since the first POST of the present attempt that led to nothing visible. */
   readonly startingMs: number | undefined;
+  /** The expiry that the last POST by this process told the provider, while the branch is not visible. */
+  readonly postedExpireTime: Date | undefined;
   /** The provider's refusal of the last POST. */
   readonly refusal: LakebaseError | undefined;
   /** The shortest expiry, in ms ahead of now, that the provider has refused for it. */
