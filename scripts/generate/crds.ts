@@ -5,10 +5,12 @@ import {
   apiVersion,
   branchClassResource,
   databaseBranchResource,
+  pointInTimeRestoreResource,
   provisionedServiceLabel,
 } from '../../src/api/names.ts';
 import { branchClassSchema } from '../../src/api/v1alpha1/branch-class.ts';
 import { databaseBranchSchema } from '../../src/api/v1alpha1/database-branch.ts';
+import { pointInTimeRestoreSchema } from '../../src/api/v1alpha1/point-in-time-restore.ts';
 import { structural, type StructuralSchema } from './structural.ts';
 
 interface PrinterColumn {
@@ -100,6 +102,62 @@ export const kinds: readonly KindDefinition[] = [
     ],
     selectable: ['.spec.className'],
     schema: structural(databaseBranchSchema),
+  },
+  {
+    resource: pointInTimeRestoreResource,
+    shortName: 'pitr',
+    columns: [
+      {
+        name: 'Succeeded',
+        type: 'string',
+        jsonPath: '.status.conditions[?(@.type=="Succeeded")].status',
+        description: 'Whether the branch of the past is there; Unknown while it is made.',
+      },
+      {
+        name: 'Status',
+        type: 'string',
+        jsonPath: readyField('reason'),
+        description: 'Why; docs/reasons.md explains each.',
+      },
+      {
+        name: 'Requested',
+        type: 'string',
+        jsonPath: '.status.requestedTime',
+        description: 'The instant that was asked for.',
+      },
+      {
+        name: 'Actual',
+        type: 'string',
+        jsonPath: '.status.actualTime',
+        description: 'The instant whose data the branch holds.',
+      },
+      {
+        name: 'Skew',
+        type: 'string',
+        jsonPath: '.status.skewSeconds',
+        description: 'Seconds between the two.',
+      },
+      {
+        name: 'Branch',
+        type: 'string',
+        jsonPath: '.status.branchRef.name',
+        description: 'The DatabaseBranch that was made.',
+      },
+      {
+        name: 'Age',
+        type: 'date',
+        jsonPath: '.metadata.creationTimestamp',
+        description: 'Time since the object was created.',
+      },
+      {
+        name: 'Message',
+        type: 'string',
+        jsonPath: readyField('message'),
+        description: 'What is the case and what to do.',
+        priority: 1,
+      },
+    ],
+    schema: structural(pointInTimeRestoreSchema),
   },
   {
     resource: branchClassResource,

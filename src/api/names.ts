@@ -38,6 +38,14 @@ export const branchClassResource: ResourceNames = {
   namespaced: false,
 };
 
+export const pointInTimeRestoreResource: ResourceNames = {
+  group: apiGroup,
+  version: apiVersion,
+  plural: 'pointintimerestores',
+  kind: 'PointInTimeRestore',
+  namespaced: true,
+};
+
 export const secretResource: ResourceNames = {
   group: '',
   version: 'v1',
@@ -95,8 +103,13 @@ export const annotationKey = {
   keys: 'lakebranch.dev/keys',
   /** On our Secret: hash of the last `spec.credentials.rotateToken` that was honoured. */
   rotateTokenHash: 'lakebranch.dev/rotate-token-hash',
-  /** On a DatabaseBranch: `<token hash>/<reason>/<time>`; its branch has ended and is not made again. */
+  /**
+   * On a DatabaseBranch: `<token hash>/<reason>/<time>`; its branch has ended and is not made again. On a
+   * PointInTimeRestore the same, of the empty token: it is over and does nothing any more.
+   */
   ended: 'lakebranch.dev/ended',
+  /** On a DatabaseBranch: uid of the PointInTimeRestore that made it. */
+  restore: 'lakebranch.dev/restore',
   /** On a DatabaseBranch, by a person: the object's own uid, to let it go although its branch cannot be deleted. */
   release: 'lakebranch.dev/release',
   /** On a DatabaseBranch, by a person: one of `pausedValue`. */

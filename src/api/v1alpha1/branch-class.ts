@@ -242,6 +242,21 @@ const limits = withRules(
   },
 );
 
+const restore = z.object({
+  allowed: z
+    .boolean()
+    .describe('Whether branches of the past may be made: by a PointInTimeRestore, or with source.time and source.lsn.'),
+  maxAge: duration('maxAge', '1m', '840h')
+    .default('168h')
+    .describe('How far back a restore may go. Further back than the history of the project reaches nobody can go.'),
+  via: z
+    .enum(['Any', 'PointInTimeRestoreOnly'])
+    .default('Any')
+    .describe(
+      'Any: a DatabaseBranch may ask for the past by itself. PointInTimeRestoreOnly: only a PointInTimeRestore may, which is a kind of its own, so that RBAC decides who can bring back what was deleted.',
+    ),
+});
+
 const spec = z.object({
   provider: provider.describe('The Lakebase project, and who manages branches in it.'),
   login: login.describe('Whose tokens go into the Secrets of applications.'),
@@ -262,6 +277,11 @@ const spec = z.object({
   endpoint: endpoint
     .exactOptional()
     .describe('Sizes of endpoints: defaults where an object is silent, ceilings where it is not.'),
+  restore: restore
+    .exactOptional()
+    .describe(
+      'Whether and how branches of the past may be made. They hold what was deleted since; without this field there are none.',
+    ),
 });
 
 const status = z.object({

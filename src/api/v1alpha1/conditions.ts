@@ -19,6 +19,7 @@ export const ConditionType = {
   Drifted: 'Drifted',
   Paused: 'Paused',
   Unleased: 'Unleased',
+  Succeeded: 'Succeeded',
 } as const;
 
 export type ConditionType = (typeof ConditionType)[keyof typeof ConditionType];
@@ -42,4 +43,6 @@ export const conditionCatalogue: Readonly<Record<ConditionType, string>> = {
   Paused: 'The annotation lakebranch.dev/paused holds back work on the object. There only while True.',
   Unleased:
     'On a BranchClass: some of its branches are removed by the operator only, not by the provider; the message names them. There only while True.',
+  Succeeded:
+    'On a PointInTimeRestore: True when the branch of the past is there with its login, False when it will never be. Unknown until then.',
 };

@@ -55,6 +55,19 @@ export const databaseBranchStatus = z.object({
     })
     .exactOptional()
     .describe('Where the object stands while it waits for a free branch of the project.'),
+  restored: z
+    .object({
+      requestedTime: statusTime().exactOptional().describe('The instant that was asked for.'),
+      requestedLSN: statusText().exactOptional().describe('The position of the write-ahead log that was asked for.'),
+      actualTime: statusTime()
+        .exactOptional()
+        .describe(
+          'The instant whose data the branch holds, as the provider says. The same as was asked for: the provider may only have repeated it, so it is not verified.',
+        ),
+      actualLSN: statusText().exactOptional().describe('The same as a position in the write-ahead log of the source.'),
+    })
+    .exactOptional()
+    .describe('For a branch of the past: what was asked for, and what the provider made.'),
   endpoint: z
     .object({
       name: z.string().max(512).exactOptional().describe('Full name at the provider.'),

@@ -11,6 +11,8 @@ import {
   instant,
   keysAreQualifiedNames,
   labels,
+  lsn,
+  maxSkew,
   objectName,
   providerId,
   statusBeforeFirstLook,
@@ -20,7 +22,7 @@ import {
 } from './schema.ts';
 
 /** Names of our objects fit into a label. */
-const longestName = 63;
+export const longestName = 63;
 
 const source = withRules(
   z.object({
@@ -33,14 +35,29 @@ const source = withRules(
       .describe(
         'Another DatabaseBranch whose branch is forked. It must be in this namespace, have the same className, and say children: Allow. Until it is Ready, this object waits.',
       ),
+    time: instant()
+      .exactOptional()
+      .describe(
+        'Fork the source as it was at this instant, instead of now: with its zone, like 2026-09-21T22:56:02Z. The class must allow restores. The provider may go back a few seconds further; status.restored tells how far.',
+      ),
+    lsn: lsn()
+      .exactOptional()
+      .describe('Fork the source as it was at this position of its write-ahead log. The class must allow restores.'),
+    maxSkew: maxSkew()
+      .exactOptional()
+      .describe(
+        'With time: how far before that instant the data may lie. If it lies further back, or after it, the branch is deleted and no login is handed out. Without it, 60s.',
+      ),
   }),
   {
     rule: '[has(self.branch), has(self.databaseBranchRef)].filter(set, set).size() == 1',
     message: 'set exactly one of branch and databaseBranchRef, or leave out source: then the class decides',
   },
+  { rule: '!has(self.time) || !has(self.lsn)', message: 'set at most one of time and lsn' },
+  { rule: '!has(self.maxSkew) || has(self.time)', message: 'maxSkew goes with time: leave it out, or set time' },
 );
 
-const expiration = withRules(
+export const expiration = withRules(
   z.object({
     ttl: duration('ttl', '10m', '720h')
       .exactOptional()
@@ -58,7 +75,7 @@ const expiration = withRules(
   { rule: '!has(self.never) || self.never', message: 'never can only be true: leave it out and set ttl or at' },
 );
 
-const endpoint = withRules(
+export const endpoint = withRules(
   z.object({
     minCU: computeUnits().exactOptional().describe('Compute units that the running endpoint keeps at least.'),
     maxCU: computeUnits()
@@ -139,7 +156,7 @@ const template = z.object({
     .describe('Further annotations of the Secret.'),
 });
 
-const credentials = z.object({
+export const credentials = z.object({
   secretName: objectName()
     .exactOptional()
     .describe(
@@ -166,7 +183,7 @@ const credentials = z.object({
     ),
 });
 
-const verify = z.object({
+export const verify = z.object({
   login: z
     .enum(['Auto', 'Never'])
     .default('Auto')

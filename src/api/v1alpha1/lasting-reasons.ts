@@ -78,7 +78,7 @@ export const lastingReasons = {
     },
     ResetTokenReused: {
       meaning:
-        'The branch that was made for this spec.reset.token was deleted earlier, and none is made twice for the same token. A branch that is served stays served.',
+        'The branch that was made for this spec.reset.token was deleted earlier, and none is made twice for the same token; or it still drains, and was made when spec.source was another one. A branch that is served stays served.',
       remedy: 'Set a spec.reset.token that this object has not had before.',
       terminal: true,
     },
@@ -116,8 +116,10 @@ export const lastingReasons = {
       terminal: true,
     },
     RequestRefused: {
-      meaning: 'The provider refuses a request as it is, and would refuse it again.',
-      remedy: 'Change in the object or the class what the message names.',
+      meaning:
+        'The provider refuses a request as it is, and would refuse it again; or the API server refuses the DatabaseBranch of a restore.',
+      remedy:
+        'Change in the object or the class what the message names. A restore goes on by itself once the quota or the webhook that the message names lets its DatabaseBranch pass.',
       terminal: true,
     },
     ClusterIDChanged: {
@@ -132,6 +134,57 @@ export const lastingReasons = {
         'The Secret that the object should write exists and belongs to somebody else, or an older DatabaseBranch of the namespace writes it. It is not touched.',
       remedy:
         'Delete that Secret if nobody needs it, or delete the object and create it again with another spec.credentials.secretName.',
+      terminal: true,
+    },
+  },
+  'The past': {
+    RestoreNotAllowed: {
+      meaning:
+        'The BranchClass does not allow branches of the past, or only through a PointInTimeRestore (spec.restore.via).',
+      remedy:
+        'Ask the platform team to set spec.restore of the class; or, where the message says so, create a PointInTimeRestore instead.',
+      terminal: true,
+    },
+    RestoreWindowExceeded: {
+      meaning:
+        'The instant lies further back than spec.restore.maxAge of the class allows, than the provider keeps the history of the project, or than the source branch exists.',
+      remedy:
+        'Ask for a later instant: with another PointInTimeRestore, or another spec.source and a new spec.reset.token in the same edit. Have the history retention of the project raised before the next incident.',
+      terminal: true,
+    },
+    RestoreTimeInFuture: {
+      meaning: 'The instant has not come yet by the clock of the operator’s node.',
+      remedy: 'Ask for an instant that has passed, and check its zone: Z is UTC.',
+      terminal: true,
+    },
+    SourceExpires: {
+      meaning: 'The source branch has an expiry at the provider, and no branch can be forked from one that has.',
+      remedy:
+        'If it is the branch of a DatabaseBranch: set children: Allow on that object, before it is needed, and name it in databaseBranchRef. Otherwise take the expiry away at the provider.',
+      terminal: true,
+    },
+    TimeSkewTooLarge: {
+      meaning:
+        'The branch that the provider made does not hold the data of the instant that was asked for: it lies further before it than maxSkew allows, or after it. No login was handed out for it.',
+      remedy:
+        'Ask for an instant nearer to the one that the message names as made, or allow a larger maxSkew: with another PointInTimeRestore, or another spec.source and a new spec.reset.token in the same edit.',
+      terminal: true,
+    },
+    RestoreGone: {
+      meaning:
+        'The PointInTimeRestore that asked for this object is gone, or asks for something else, and the class allows branches of the past through a restore only.',
+      remedy: 'Delete this object. To bring the past back, create a PointInTimeRestore.',
+      terminal: true,
+    },
+    TargetExists: {
+      meaning: 'A DatabaseBranch of the name that the restore would give to its own exists already. It is not touched.',
+      remedy:
+        'Create another restore with another spec.branchTemplate.metadata.name; or delete that object, if nobody needs it: the restore then goes on by itself.',
+      terminal: true,
+    },
+    RestoredBranchGone: {
+      meaning: 'The DatabaseBranch of the restore was deleted, or came to its end, before it was ready.',
+      remedy: 'Create another PointInTimeRestore, if the data is still needed.',
       terminal: true,
     },
   },

@@ -25,8 +25,20 @@ export const passingReasons = {
       remedy: nothing,
       terminal: false,
     },
+    Restored: {
+      meaning:
+        'The DatabaseBranch of the restore holds the data of the past, and its Secret a login. The restore is over; the branch lives on by its own expiry.',
+      remedy: nothing,
+      terminal: false,
+    },
   },
   'On the way': {
+    Restoring: {
+      meaning:
+        'The DatabaseBranch of the restore is there and gets its branch of the past; its own conditions say more.',
+      remedy: itself,
+      terminal: false,
+    },
     Pending: {
       meaning: 'The operator has not looked at the object yet.',
       remedy:

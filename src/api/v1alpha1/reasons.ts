@@ -22,3 +22,6 @@ export const reasonCatalogue = Object.fromEntries(entries) as Record<Reason, Rea
 
 /** The names as constants: `Reason.Available`. */
 export const Reason = Object.fromEntries(entries.map(([name]) => [name, name])) as { readonly [R in Reason]: R };
+
+/** Whether a condition's reason is one of ours. */
+export const isReason = (text: string): text is Reason => Object.hasOwn(reasonCatalogue, text);

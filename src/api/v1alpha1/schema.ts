@@ -59,6 +59,16 @@ export const instant = (): z.ZodString =>
     },
   );
 
+/** A position in the write-ahead log, as Postgres writes it. */
+export const lsn = (): z.ZodString =>
+  withRules(z.string().max(17), {
+    rule: celMatches('^[0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8}$'),
+    message: 'write a position of the write-ahead log as Postgres shows it, like 0/1A2B3C4D',
+  });
+
+/** How far a branch of the past may lie before the instant that was asked for. */
+export const maxSkew = (): z.ZodString => duration('maxSkew', '1s', '1h');
+
 /** Compute units: the provider sells halves up to 32 with autoscaling, and whole sizes above. */
 export const computeUnits = (): z.ZodType<number | string> =>
   withRules(
