@@ -51,6 +51,7 @@ const behaviourSchema = z.strictObject({
   grantedSeconds: count.min(1).nullable().optional(),
   ttlOnUpdateCountsFrom: z.enum(['creation', 'now']).optional(),
   wholeMinuteFails: z.boolean().optional(),
+  sourceTimeSnapMs: count.optional(),
   tokenScope: z.enum(['workspace', 'endpoint']).optional(),
   conflicts: z.enum(['branch', 'project', 'never']).optional(),
   pageSize: count.min(1).optional(),

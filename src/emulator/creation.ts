@@ -62,6 +62,8 @@ interface NewBranch {
   readonly id: string;
   readonly isProtected: boolean;
   readonly source?: BranchRecord;
+  /** Undefined: a copy of the source as it is now. */
+  readonly past?: { readonly time: Instant; readonly lsn: string } | undefined;
   readonly expiresAt?: Instant | undefined;
   readonly sizes: EndpointSizes;
   readonly group?: EndpointGroup | undefined;
@@ -71,14 +73,18 @@ interface NewBranch {
 /** A branch in INIT with its endpoint `primary`; roles and databases come when it is forked. */
 export function newBranch(workspace: Workspace, input: NewBranch): BranchRecord {
   const base = recorded(workspace, input.id);
-  const { source } = input;
+  const { source, past } = input;
   return {
     ...base,
     uid: newUid(workspace.random, 'br'),
     state: 'INIT',
     stateSince: base.createdAt,
     isProtected: input.isProtected,
-    source: source && { id: source.id, uid: source.uid, time: base.createdAt },
+    source: source && {
+      id: source.id,
+      uid: source.uid,
+      ...(past ? { ...past, fromPast: true } : { time: base.createdAt }),
+    },
     expiresAt: input.expiresAt,
     deleting: false,
     dataGone: false,

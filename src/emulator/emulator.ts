@@ -170,6 +170,7 @@ function branchFacts(state: EmulatorState): BranchFacts[] {
     [...Object.values(project.branches), ...project.deletedBranches].map((branch) => ({
       ...structuredClone(branch),
       roles: withoutPasswords(branch),
+      former: undefined,
       project: project.id,
     })),
   );

@@ -130,11 +130,42 @@ export const errorTable = {
     message:
       'The request could not be processed. Please try again later and contact Databricks if the problem persists.',
   },
+  /** Whether and how the service refuses the following six is not known. */
+  pastTwice: {
+    status: 400,
+    code: 'INVALID_PARAMETER_VALUE',
+    message: "Only one of 'source_branch_time' and 'source_branch_lsn' can be set.",
+  },
+  pastInFuture: {
+    status: 400,
+    code: 'INVALID_PARAMETER_VALUE',
+    message: 'source_branch_time must not be in the future',
+  },
+  pastOutOfWindow: {
+    status: 400,
+    code: 'INVALID_PARAMETER_VALUE',
+    message: '{field} is older than the history retention of the project ({retention})',
+  },
+  pastBeforeBranch: {
+    status: 400,
+    code: 'INVALID_PARAMETER_VALUE',
+    message: '{field} is before the source branch was created',
+  },
+  lsnMalformed: {
+    status: 400,
+    code: 'INVALID_PARAMETER_VALUE',
+    message: 'source_branch_lsn is not a log sequence number such as "0/1A2B3C"',
+  },
+  lsnBeyondHead: {
+    status: 400,
+    code: 'INVALID_PARAMETER_VALUE',
+    message: 'source_branch_lsn is beyond the end of the log of the source branch',
+  },
   /** Said by this emulator only. */
-  pastNotEmulated: {
+  snapshotsNotEmulated: {
     status: 501,
     code: 'NOT_IMPLEMENTED',
-    message: 'This emulator cannot branch from the past yet: leave out {field}.',
+    message: 'This emulator has no snapshots: leave out {field}.',
   },
   /** Said by this emulator only. */
   pgVersionNotEmulated: {

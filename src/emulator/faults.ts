@@ -34,6 +34,8 @@ export interface Behaviour {
   readonly ttlOnUpdateCountsFrom: 'creation' | 'now';
   /** A `source_branch_time` without seconds and fraction is answered with 500. */
   readonly wholeMinuteFails: boolean;
+  /** A `source_branch_time` is moved back to a multiple of this, as the service was seen to do by 12 s once. */
+  readonly sourceTimeSnapMs: number;
   /** Whether a database token opens every branch where its role exists, as documented, or only its endpoint's. */
   readonly tokenScope: 'workspace' | 'endpoint';
   /** Where two changes at a time are refused as conflicting. */
@@ -60,6 +62,7 @@ export const ordinaryBehaviour: Behaviour = {
   grantedSeconds: null,
   ttlOnUpdateCountsFrom: 'creation',
   wholeMinuteFails: true,
+  sourceTimeSnapMs: 0,
   tokenScope: 'workspace',
   conflicts: 'branch',
   pageSize: 100,

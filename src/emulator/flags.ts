@@ -87,6 +87,11 @@ export const flags = {
     help: 'Life of database tokens at most, whatever was asked, such as `30s`. Empty: as asked.',
   },
   'access-token-life': { kind: 'one', default: '1h', help: 'Life of access tokens of the API.' },
+  'source-time-snap': {
+    kind: 'one',
+    default: '0s',
+    help: 'A source_branch_time is moved back to a multiple of this, such as `12s`.',
+  },
   'keep-deleted': { kind: 'one', default: '0s', help: 'How long the data of deleted branches is kept for undelete.' },
   'no-postgres': { kind: 'switch', default: '', help: 'The API alone, without databases behind it.' },
   admin: { kind: 'switch', default: '', help: 'Switches on /admin/, where faults are injected. Only for tests.' },
@@ -117,6 +122,7 @@ export function readSettings(
       ...ordinaryBehaviour,
       tokenScope: read('token-scope', z.enum(['workspace', 'endpoint']), text['token-scope']),
       initMs: milliseconds('init-delay', text['init-delay']),
+      sourceTimeSnapMs: milliseconds('source-time-snap', text['source-time-snap']),
       grantedSeconds:
         grantedLife === '' ? null : Math.min(seconds('granted-life', grantedLife), credentialSeconds.most),
     },

@@ -3,6 +3,7 @@
 // looks again.
 import { sleep } from '../kit/clock.ts';
 import { unreachable } from '../kit/result.ts';
+import { booksAt } from './books.ts';
 import { Refusal } from './errors.ts';
 import { newPassword } from './random.ts';
 import { dueBy, earliestDue, sweepTime, type Due } from './sweep.ts';
@@ -12,6 +13,7 @@ import {
   isRoot,
   projectName,
   type BranchRecord,
+  type BranchSource,
   type EndpointRecord,
   type Instant,
   type ProjectRecord,
@@ -93,6 +95,7 @@ export class Lifecycle {
     branch.stateSince = now;
     branch.updatedAt = now;
     for (const endpoint of Object.values(branch.endpoints)) endpoint.settlesAt = now + faults.behaviour.settleMs;
+    this.keepHistory(project, branch);
     journal.note(now, { what: 'branch.ready', name: branchName(project.id, branch.id), uid: branch.uid });
     this.#workspace.changed();
   }
@@ -100,15 +103,20 @@ export class Lifecycle {
   async #makeData(project: ProjectRecord, branch: BranchRecord): Promise<void> {
     if (isGoing(branch)) return;
     if (branch.source) {
-      const sourceUid = branch.source.uid;
-      await this.#tails.get(sourceUid);
+      await this.#tails.get(branch.source.uid);
       this.#inherit(branch, project);
-      await this.#workspace.dataPlane.fork(branch.uid, sourceUid);
+      await this.#copySource(branch.uid, branch.source);
     } else {
       await this.#makeRoot(branch);
     }
     if (isGoing(branch)) return;
     await this.openEndpoints(branch);
+  }
+
+  async #copySource(branchUid: string, source: BranchSource): Promise<void> {
+    const { dataPlane } = this.#workspace;
+    if (source.fromPast && source.lsn !== undefined) await dataPlane.restore(branchUid, source.uid, source.lsn);
+    else source.lsn = await dataPlane.fork(branchUid, source.uid);
   }
 
   async #makeRoot(branch: BranchRecord): Promise<void> {
@@ -121,18 +129,27 @@ export class Lifecycle {
     }
   }
 
-  /** A fork has the roles and databases of its source as they are at that moment. */
+  /** A branch has the roles and databases of its source as they are, or were, at the moment that it is made of. */
   #inherit(branch: BranchRecord, project: ProjectRecord): void {
     const source = branch.source && entry(project.branches, branch.source.id);
     if (!branch.source || source?.uid !== branch.source.uid) return;
-    branch.source.time = this.#workspace.now();
-    branch.roles = structuredClone(source.roles);
-    branch.databases = structuredClone(source.databases);
+    if (!branch.source.fromPast) branch.source.time = this.#workspace.now();
+    const books = branch.source.fromPast ? booksAt(source, branch.source.time) : source;
+    branch.roles = structuredClone(books.roles);
+    branch.databases = structuredClone(books.databases);
     // The children of a protected branch do not share its passwords.
     if (!source.isProtected) return;
     for (const role of Object.values(branch.roles)) {
       if (role.password !== undefined) role.password = newPassword(this.#workspace.random);
     }
+  }
+
+  /** Tells the data plane how long the past of the branch can be asked for. */
+  keepHistory(project: ProjectRecord, branch: BranchRecord): void {
+    const { dataPlane, log } = this.#workspace;
+    void this.inTurn(branch.uid, async () => {
+      if (!isGoing(branch)) await dataPlane.keepHistory(branch.uid, project.historySeconds);
+    }).catch((error: unknown) => log('old history could not be removed', { branch: branch.id, error: String(error) }));
   }
 
   async openEndpoint(branch: BranchRecord, endpoint: EndpointRecord): Promise<void> {
@@ -331,6 +348,7 @@ export class Lifecycle {
       });
     } else if (!projectDeleted) {
       await this.openEndpoints(branch);
+      this.keepHistory(project, branch);
     }
   }
 

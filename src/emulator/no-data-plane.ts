@@ -1,5 +1,6 @@
 // A data plane without data: invents hosts and remembers what it was asked, for tests of everything but the rows.
-import type { DataPlane, PostgresRole } from './data-plane.ts';
+import { formatLsn, readLsn } from './lsn.ts';
+import type { DataPlane, Point, PostgresRole } from './data-plane.ts';
 
 export interface NoDataPlane extends DataPlane {
   /** Uids of the branches that exist. */
@@ -23,6 +24,10 @@ interface OpenEndpoint {
   lastActive: Date | undefined;
 }
 
+/** Without WAL the positions are the instants themselves, in milliseconds: so they only grow, and each has its time. */
+const pointOf = (time: number): Point => ({ time, lsn: formatLsn(BigInt(time)) });
+const pointNamed = (lsn: string): Point => ({ time: Number(readLsn(lsn)), lsn });
+
 export function noDataPlane(): NoDataPlane {
   const instances = new Map<string, Instance>();
   const endpoints = new Map<string, OpenEndpoint>();
@@ -33,17 +38,21 @@ export function noDataPlane(): NoDataPlane {
     return found;
   };
   const done = (): Promise<void> => Promise.resolve();
+  const copy = (branchUid: string, sourceUid: string): Promise<void> => {
+    const source = instance(sourceUid);
+    instances.set(branchUid, { roles: new Map(source.roles), databases: new Map(source.databases) });
+    return done();
+  };
 
   return {
     createRoot(branchUid) {
       instances.set(branchUid, { roles: new Map(), databases: new Map([['databricks_postgres', 'postgres']]) });
       return done();
     },
-    fork(branchUid, sourceUid) {
-      const source = instance(sourceUid);
-      instances.set(branchUid, { roles: new Map(source.roles), databases: new Map(source.databases) });
-      return done();
-    },
+    fork: (branchUid, sourceUid) => copy(branchUid, sourceUid).then(() => undefined),
+    pointAt: (_branchUid, target) => Promise.resolve('time' in target ? pointOf(target.time) : pointNamed(target.lsn)),
+    restore: copy,
+    keepHistory: done,
     destroy(branchUid) {
       instances.delete(branchUid);
       return done();

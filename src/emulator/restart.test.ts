@@ -58,7 +58,7 @@ test('a write is stored before it is answered: a killed process has promised not
 test('a branch that was INIT is made again from nothing', async () => {
   const clock = new ManualClock(startOfTest);
   const store = memoryStore();
-  const torn = { ...noDataPlane(), fork: () => new Promise<void>(() => {}) };
+  const torn = { ...noDataPlane(), fork: () => new Promise<undefined>(() => {}) };
   const before = await aBench({ clock, store, dataPlane: torn });
   await before.send('POST', `${branches}?branch_id=dev`, aBranch);
 

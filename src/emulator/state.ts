@@ -71,7 +71,7 @@ export interface BranchRecord extends Recorded {
   stateSince: Instant;
   isProtected: boolean;
   /** Undefined on the root branch. */
-  source?: { id: string; uid: string; time: Instant } | undefined;
+  source?: BranchSource | undefined;
   /** Undefined: never expires. */
   expiresAt?: Instant | undefined;
   /** Set from the DELETE until the branch is gone. */
@@ -85,6 +85,25 @@ export interface BranchRecord extends Recorded {
   endpoints: Record<string, EndpointRecord>;
   roles: Record<string, RoleRecord>;
   databases: Record<string, DatabaseRecord>;
+  /** What roles and databases there were until some change, oldest first, as far back as restores go. */
+  former?: FormerBooks[] | undefined;
+}
+
+export interface FormerBooks {
+  until: Instant;
+  roles: Record<string, RoleRecord>;
+  databases: Record<string, DatabaseRecord>;
+}
+
+export interface BranchSource {
+  id: string;
+  uid: string;
+  /** Of a branch from the past the moment that was reached, else of the fork. */
+  time: Instant;
+  /** The same as a place in the WAL of the source; undefined until it is known. */
+  lsn?: string | undefined;
+  /** Made from the past of the source, not from its present. */
+  fromPast?: boolean | undefined;
 }
 
 export type Level = 'CAN_USE' | 'CAN_MANAGE';

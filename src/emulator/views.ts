@@ -77,6 +77,7 @@ export function branchView(project: ProjectRecord, branch: BranchRecord, sizeByt
       default: project.defaultBranch === branch.id && branch.deletedAt === undefined,
       is_protected: branch.isProtected,
       source_branch: source && branchName(project.id, source.id),
+      source_branch_lsn: source?.lsn,
       source_branch_time: source && timestamp(source.time),
       expire_time: optionalTime(branch.expiresAt),
       logical_size_bytes: sizeBytes,

@@ -1,4 +1,5 @@
-// A process with a data plane that writes rows until it is killed. Says how many are acknowledged once it has some.
+// A process with a data plane that writes rows until it is killed. Says how many are acknowledged, and
+// when, once it has some.
 import pg from 'pg';
 import { loginTo, makeRoot, startPlane } from './plane.ts';
 
@@ -9,5 +10,5 @@ await client.connect();
 await client.query('CREATE TABLE t (id int)');
 for (let rows = 1; ; rows++) {
   await client.query('INSERT INTO t VALUES ($1)', [rows]);
-  if (rows === 200) process.send?.({ rows });
+  if (rows === 200) process.send?.({ rows, time: Date.now() });
 }

@@ -33,6 +33,7 @@ export interface PlaneOptions {
   readonly pgPort?: number;
   readonly hostMode?: HostMode;
   readonly clock?: Clock;
+  readonly baseEveryBytes?: number;
 }
 
 /** With `stateDir` of an earlier plane this is a restart. */
@@ -46,6 +47,7 @@ export async function startPlane(options: PlaneOptions = {}): Promise<Plane> {
     pgPort,
     hostMode: options.hostMode ?? { kind: 'address' },
     clock: options.clock ?? systemClock,
+    ...(options.baseEveryBytes === undefined ? {} : { baseEveryBytes: options.baseEveryBytes }),
     log: (message, fields) => logged.push(JSON.stringify([message, fields])),
     authorize: ({ password, ...login }) => {
       logins.push(login);

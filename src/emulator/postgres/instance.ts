@@ -1,6 +1,6 @@
 // One branch's PostgreSQL: its folder, whether it runs, and who keeps it awake. Starting, stopping and copying happen
 // one after the other; connections are not held up by any of it unless they have to be.
-import { mkdtemp, rename, rm } from 'node:fs/promises';
+import { mkdtemp, rename } from 'node:fs/promises';
 import { connect as connectSocket } from 'node:net';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
@@ -9,18 +9,35 @@ import type { Log } from '../workspace.ts';
 import { administer } from './administer.ts';
 import type { AdminClient } from './administer.ts';
 import type { Postgres } from './binaries.ts';
-import { copyRunning, copyStopped } from './copy.ts';
+import type { Lsn } from '../lsn.ts';
+import { readControlFile } from './control-file.ts';
+import type { ControlFile } from './control-file.ts';
+import { copyRunning, copyStopped, forkRunning } from './copy.ts';
+import type { Extent } from './copy.ts';
+import { keepOnlyArchive, removeFolder } from './folders.ts';
+import { History } from './history.ts';
+import type { HistoryParts } from './history.ts';
+import { finishSegment } from './moment.ts';
 import { giveTo, makeOwnedFolder } from './owner.ts';
 import { endLeftOver, startPostmaster } from './postmaster.ts';
 import type { Postmaster } from './postmaster.ts';
 
 export interface InstanceParts {
   readonly postgres: Postgres;
-  /** Holds `data`; `wal` for archived segments and `base` for base backups. */
+  readonly uid: string;
+  /** Holds `data`; `wal` for archived segments and `base` for base copies. */
   readonly folder: string;
   /** Short enough that the path of the socket in it fits the 107 bytes of the kernel. */
   readonly socketDir: string;
   readonly log: Log;
+  readonly past: Pick<HistoryParts, 'folderOf' | 'lineage' | 'baseEveryBytes' | 'inUse' | 'afterCut'>;
+}
+
+/** What a new data directory begins with. */
+export interface Beginning {
+  /** Where it goes its own way; undefined for one that has no past. */
+  readonly lsn?: Lsn;
+  readonly recovery?: readonly string[];
 }
 
 /** A postmaster that has just died, or is about to be replaced, refuses connections for a moment. */
@@ -32,11 +49,15 @@ export class Instance {
   #turn: Promise<void> = Promise.resolve();
   #holds = 0;
   #closed = false;
-  /** Copies under way of this instance at work: it must run until they are done. */
-  readonly #copies = new Set<Promise<void>>();
+  /** Work under way on this instance: it must run until that is done. */
+  readonly #works = new Set<Promise<unknown>>();
+  readonly history: History;
 
   constructor(parts: InstanceParts) {
     this.#parts = parts;
+    const copy = (target: string): Promise<Extent> =>
+      this.#whileRunning((client) => copyRunning(client, this.dataDir, target, parts.postgres.owner));
+    this.history = new History({ ...parts, ...parts.past, copy });
   }
 
   get dataDir(): string {
@@ -87,20 +108,24 @@ export class Instance {
     return this.stop();
   }
 
-  /** Stops the instance and removes its files. */
-  remove(): Promise<void> {
+  /** Stops the instance and removes its files, or with `keepArchive` those that a restore does not need. */
+  remove({ keepArchive = false } = {}): Promise<void> {
     return this.#inTurn(async () => {
+      const { folder, socketDir } = this.#parts;
       await this.#stop();
       await endLeftOver(this.dataDir);
-      for (const folder of [this.#parts.folder, this.#parts.socketDir]) await removeFolder(folder);
+      await (keepArchive ? keepOnlyArchive(folder) : removeFolder(folder));
+      await removeFolder(socketDir);
+      this.history.reset();
     });
   }
 
   /**
    * Throws away what there is, lets `fill` make the data in an empty folder, and starts on it. A crash before the end
-   * leaves no data directory, so a half-made one is never taken for a whole one.
+   * leaves no data directory, so a half-made one is never taken for a whole one. `fill` returns where the branch begins,
+   * and settings for a start that replays an archive first; such data does not start without them.
    */
-  async make(fill: (dataDir: string) => Promise<void>): Promise<void> {
+  async make(fill: (dataDir: string) => Promise<Beginning>): Promise<void> {
     await this.remove();
     await this.#inTurn(async () => {
       this.#refuseWhenClosed();
@@ -109,21 +134,42 @@ export class Instance {
         await makeOwnedFolder(each, postgres.owner);
       const half = await mkdtemp(join(folder, 'new-'));
       await giveTo(half, postgres.owner);
-      await fill(half);
+      const { lsn, recovery } = await fill(half);
       await rename(half, this.dataDir);
-      await this.#start();
+      if (lsn !== undefined) this.history.times.add({ time: Date.now(), lsn });
+      await this.#start(recovery);
     });
   }
 
-  /** Copies the data as of now into the empty folder `target`. The instance stays usable if it runs. */
-  async copyTo(target: string): Promise<void> {
-    const release = this.hold();
-    try {
-      if (this.running) await this.#copyRunning(target);
-      else await this.#inTurn(() => (this.running ? this.#copyRunning(target) : this.#copyStopped(target)));
-    } finally {
-      release();
-    }
+  /**
+   * Copies the data as of now into the empty folder `target`; the instance stays usable if it runs. Returns the place in
+   * the WAL from which the copy goes its own way.
+   */
+  copyTo(target: string): Promise<Lsn> {
+    const { owner } = this.#parts.postgres;
+    return this.#asItIs(
+      ({ checkpoint }) => copyStopped(this.dataDir, target, owner).then(() => checkpoint),
+      (client) => forkRunning(client, this.dataDir, target, owner),
+    );
+  }
+
+  /**
+   * Lets `work` read the files of the instance, which is not stopped or started meanwhile: all its WAL up to now lies in
+   * them, and behind the last commit follows a record.
+   */
+  withWal<T>(work: () => Promise<T>): Promise<T> {
+    return this.#asItIs(work, async (client) => {
+      await finishSegment(client);
+      return work();
+    });
+  }
+
+  /** Adds the present moment to the log of times. */
+  notePresent(): Promise<void> {
+    return this.#asItIs(
+      () => Promise.resolve(),
+      (client) => this.history.note(client),
+    );
   }
 
   /** A connection to the instance, which is woken for it. Rejects when it cannot be started. */
@@ -149,48 +195,78 @@ export class Instance {
     }
   }
 
-  async #copyRunning(target: string): Promise<void> {
-    const { socketDir, postgres } = this.#parts;
-    const copy = administer(socketDir, 'postgres', (client) =>
-      copyRunning(client, this.dataDir, target, postgres.owner),
-    );
-    this.#copies.add(copy);
-    await copy.finally(() => this.#copies.delete(copy));
+  /** `asleep` if the instance sleeps, and it stays so meanwhile; else `running`. */
+  async #asItIs<T>(
+    asleep: (control: ControlFile) => Promise<T>,
+    running: (client: AdminClient) => Promise<T>,
+  ): Promise<T> {
+    const release = this.hold();
+    try {
+      if (this.running) return await this.#whileRunning(running);
+      return await this.#inTurn(async () => {
+        const control = await this.#sleepInOrder();
+        return control ? asleep(control) : this.#whileRunning(running);
+      });
+    } finally {
+      release();
+    }
   }
 
-  #copyStopped(target: string): Promise<void> {
-    return copyStopped(this.dataDir, target, this.#parts.postgres.owner);
+  /** How the instance went to sleep. One that runs, or was killed and has to find itself again, is started instead. */
+  async #sleepInOrder(): Promise<ControlFile | undefined> {
+    const control = this.running ? undefined : await readControlFile(this.dataDir);
+    if (control?.shutDown) {
+      this.history.times.sleep({ time: Date.now(), lsn: control.checkpoint });
+      return control;
+    }
+    await this.#start();
+    return undefined;
   }
 
-  async #start(): Promise<void> {
+  async #whileRunning<T>(work: (client: AdminClient) => Promise<T>): Promise<T> {
+    const done = administer(this.#parts.socketDir, 'postgres', work);
+    this.#works.add(done);
+    return done.finally(() => this.#works.delete(done));
+  }
+
+  async #start(recovery: readonly string[] = []): Promise<void> {
     this.#refuseWhenClosed();
     if (this.#postmaster) return;
+    await this.history.waking();
     const { folder, socketDir, postgres, log } = this.#parts;
     await makeOwnedFolder(socketDir, postgres.owner);
     const places = { dataDir: this.dataDir, socketDir, logFile: join(folder, 'postgres.log') };
-    const postmaster = await startPostmaster(postgres, places);
+    const postmaster = await startPostmaster(postgres, places, recovery);
     this.#postmaster = postmaster;
+    this.history.awake(socketDir);
     void postmaster.exited.then(() => {
       if (this.#postmaster !== postmaster) return;
       this.#postmaster = undefined;
+      void this.history.rest();
       log('an instance has died; the next connection starts it again', { pid: postmaster.pid, log: places.logFile });
     });
   }
 
   async #stop(): Promise<void> {
-    while (this.#copies.size > 0) await Promise.allSettled(this.#copies);
+    while (this.#works.size > 0) await Promise.allSettled(this.#works);
     const postmaster = this.#postmaster;
+    if (!postmaster) return;
     this.#postmaster = undefined;
-    await postmaster?.stop();
+    await this.history.rest();
+    await postmaster.stop();
+    await this.history.asleep();
   }
 
   #refuseWhenClosed(): void {
     if (this.#closed) throw new Error('the emulator is stopping');
   }
 
-  #inTurn(work: () => Promise<void>): Promise<void> {
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const done = this.#turn.then(work);
-    this.#turn = done.catch(() => undefined);
+    this.#turn = done.then(
+      () => undefined,
+      () => undefined,
+    );
     return done;
   }
 }
@@ -206,6 +282,3 @@ function open(path: string): Promise<Socket | Error> {
     });
   });
 }
-
-/** Something that is still dying in there may add a file meanwhile. */
-const removeFolder = (path: string): Promise<void> => rm(path, { recursive: true, force: true, maxRetries: 5 });

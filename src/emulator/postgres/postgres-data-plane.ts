@@ -2,10 +2,11 @@
 import type { Clock } from '../../kit/clock.ts';
 import { openCertificateAuthority } from '../certificates.ts';
 import type { DataPlane } from '../data-plane.ts';
+import { readLsn } from '../lsn.ts';
 import type { Authorize } from '../proxy/gate.ts';
 import type { Log } from '../workspace.ts';
 import { preparePostgres } from './binaries.ts';
-import { Branches, sizeOfData, tidyBranches } from './branches.ts';
+import { Branches, tidyBranches } from './branches.ts';
 import { alterDatabase, createDatabase, databaseNames, dropDatabase } from './databases.ts';
 import { Endpoints } from './endpoints.ts';
 import type { HostMode } from './endpoints.ts';
@@ -13,6 +14,7 @@ import { initialise } from './initialise.ts';
 import { findOwner, makeReachable } from './owner.ts';
 import { dropRole, isIdentityRole, putRole } from './roles.ts';
 import { openRunFolder } from './run-folder.ts';
+import { sizeOfData } from './size.ts';
 import type { AdminClient } from './administer.ts';
 
 export interface PostgresDataPlaneOptions {
@@ -23,20 +25,24 @@ export interface PostgresDataPlaneOptions {
   readonly hostMode: HostMode;
   /** Decides who may log in; the proxy asks it once per connection. */
   readonly authorize: Authorize;
-  /** Only for falling asleep; processes and clients live by the machine's clock. */
+  /** Only for falling asleep; processes and clients, and so the past of a branch, live by the machine's clock. */
   readonly clock: Clock;
+  /** After how many bytes of WAL a branch gets a fresh base copy. Default: 256 MB. */
+  readonly baseEveryBytes?: number;
   readonly log: Log;
 }
 
 /** The database in which what concerns the whole instance is done. */
 const maintenanceDatabase = 'postgres';
 
+const usualBaseEveryBytes = 256 * 2 ** 20;
+
 /**
  * Starts without any instance running: each wakes at its first connection. Endpoints are opened again by the caller,
  * who gets the same hosts as before. Rejects with one clear sentence when something outside is in the way.
  */
 export async function createPostgresDataPlane(options: PostgresDataPlaneOptions): Promise<DataPlane> {
-  const { stateDir, log } = options;
+  const { stateDir, log, baseEveryBytes = usualBaseEveryBytes } = options;
   const owner = await findOwner();
   await makeReachable(stateDir, owner);
   const runFolder = await openRunFolder(stateDir);
@@ -44,7 +50,7 @@ export async function createPostgresDataPlane(options: PostgresDataPlaneOptions)
     await tidyBranches(stateDir);
     const sources = { configured: process.env['LAKEBRANCH_POSTGRES_BIN'], path: process.env['PATH'] };
     const postgres = await preparePostgres(stateDir, owner, sources);
-    const branches = new Branches(stateDir, { postgres, runFolder, log });
+    const branches = await Branches.open(stateDir, { postgres, runFolder, log, baseEveryBytes });
     const certificates = await openCertificateAuthority(stateDir);
     const endpoints = await Endpoints.start({ ...options, certificates });
     const stop = async (): Promise<void> => {
@@ -79,21 +85,39 @@ function dataPlaneOf(
     }
   }
 
+  /** A killed instance is woken to look into its past, and has to fall asleep again. */
+  function touchIfAwake(branchUid: string): void {
+    if (branches.instance(branchUid).running) endpoints.touch(branchUid);
+  }
+
   return {
     async createRoot(branchUid) {
-      await branches.instance(branchUid).make(fillRoot);
+      await branches.makeRoot(branchUid, fillRoot);
       endpoints.touch(branchUid);
     },
     async fork(branchUid, sourceUid) {
-      const source = branches.instance(sourceUid);
-      await branches.instance(branchUid).make((dataDir) => source.copyTo(dataDir));
+      const lsn = await branches.fork(branchUid, sourceUid);
       endpoints.touch(sourceUid);
       endpoints.touch(branchUid);
+      return lsn;
+    },
+    async pointAt(branchUid, target) {
+      const point = await branches.pointAt(branchUid, target);
+      touchIfAwake(branchUid);
+      return point;
+    },
+    async restore(branchUid, sourceUid, lsn) {
+      await branches.restore(branchUid, sourceUid, readLsn(lsn));
+      touchIfAwake(sourceUid);
+      endpoints.touch(branchUid);
+    },
+    async keepHistory(branchUid, seconds) {
+      branches.instance(branchUid).history.keep(seconds);
+      await branches.instance(branchUid).history.tidy();
     },
     async destroy(branchUid) {
       for (const uid of endpoints.ofBranch(branchUid)) await endpoints.close(uid);
-      await branches.instance(branchUid).remove();
-      branches.forget(branchUid);
+      await branches.destroy(branchUid);
     },
 
     putRole: (branchUid, role) => administer(branchUid, (client) => putRole(client, role)),

@@ -23,8 +23,9 @@ export interface Postmaster {
   stop(): Promise<void>;
 }
 
-/** Replaying what a killed instance left behind may take this long. */
+/** Replaying what a killed instance left behind may take this long; replaying an archive, much longer. */
 const startDeadlineMs = 60_000;
+const replayDeadlineMs = 600_000;
 /** After the death of a postmaster its children take a moment to notice; until then a new one is refused. */
 const lingerDeadlineMs = 15_000;
 const stopPatience: readonly (readonly [NodeJS.Signals, number])[] = [
@@ -33,13 +34,20 @@ const stopPatience: readonly (readonly [NodeJS.Signals, number])[] = [
   ['SIGKILL', 5_000],
 ];
 
-/** Starts an instance that is not running and waits until it accepts connections. */
-export async function startPostmaster(postgres: Postgres, places: Places): Promise<Postmaster> {
+/**
+ * Starts an instance that is not running and waits until it accepts connections. `recovery` are settings for this start
+ * only, by which it first replays archived WAL.
+ */
+export async function startPostmaster(
+  postgres: Postgres,
+  places: Places,
+  recovery: readonly string[] = [],
+): Promise<Postmaster> {
   await endLeftOver(places.dataDir);
   await configure(postgres, places.dataDir);
   const giveUpAt = performance.now() + lingerDeadlineMs;
   for (;;) {
-    const attempt = await tryStart(postgres, places);
+    const attempt = await tryStart(postgres, places, recovery);
     if (typeof attempt !== 'string') return attempt;
     const lingering = attempt.includes('pre-existing shared memory block');
     if (!lingering || performance.now() > giveUpAt) throw new Error(`PostgreSQL did not start: ${attempt}`);
@@ -94,10 +102,11 @@ async function configure(postgres: Postgres, dataDir: string): Promise<void> {
 }
 
 /** A postmaster that is ready, or the reason why there is none. */
-async function tryStart(postgres: Postgres, places: Places): Promise<Postmaster | string> {
+async function tryStart(postgres: Postgres, places: Places, recovery: readonly string[]): Promise<Postmaster | string> {
   const log = await open(places.logFile, 'a', 0o600);
   const { size } = await log.stat();
-  const child = spawn(join(postgres.bin, 'postgres'), ['-D', places.dataDir, '-k', places.socketDir], {
+  const settings = recovery.flatMap((setting) => ['-c', setting]);
+  const child = spawn(join(postgres.bin, 'postgres'), ['-D', places.dataDir, '-k', places.socketDir, ...settings], {
     ...postgres.owner,
     cwd: places.dataDir,
     env: { LC_ALL: 'C', TZ: 'UTC' },
@@ -107,7 +116,8 @@ async function tryStart(postgres: Postgres, places: Places): Promise<Postmaster 
   });
   const exited = exitOf(child);
   await log.close();
-  const ready = await Promise.race([exited.then(() => false), untilReady(child, places.dataDir)]);
+  const deadlineMs = recovery.length > 0 ? replayDeadlineMs : startDeadlineMs;
+  const ready = await Promise.race([exited.then(() => false), untilReady(child, places.dataDir, deadlineMs)]);
   if (ready && child.pid !== undefined) return { pid: child.pid, exited, stop: () => stop(child, exited) };
   await stop(child, exited);
   return (await complaintIn(places.logFile, size)) ?? `it says nothing about why; see ${places.logFile}`;
@@ -118,8 +128,8 @@ const exitOf = (child: ChildProcess): Promise<void> =>
   new Promise((resolve) => child.once('exit', () => resolve()).once('error', () => resolve()));
 
 /** PostgreSQL writes its state into the eighth line of its pid file. Resolves with false when it takes too long. */
-async function untilReady(child: ChildProcess, dataDir: string): Promise<boolean> {
-  const until = performance.now() + startDeadlineMs;
+async function untilReady(child: ChildProcess, dataDir: string, deadlineMs: number): Promise<boolean> {
+  const until = performance.now() + deadlineMs;
   while (performance.now() < until && child.pid !== undefined && child.exitCode === null) {
     const lines = ((await readIfThere(join(dataDir, 'postmaster.pid'))) ?? '').split('\n');
     if (Number(lines[0]) === child.pid && lines[7]?.trim() === 'ready') return true;

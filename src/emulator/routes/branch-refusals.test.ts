@@ -99,20 +99,6 @@ test.each<RefusalRow>([
     '404 NOT_FOUND branch id not found',
   ],
   [
-    'a whole minute of the past',
-    'nothing',
-    `POST ${branches}?branch_id=b`,
-    { spec: { ttl: '60s', source_branch_time: '2026-10-05T11:00:00Z' } },
-    '500 INTERNAL_ERROR The request could not be processed. Please try again later and contact Databricks if the problem persists.',
-  ],
-  [
-    'the past',
-    'nothing',
-    `POST ${branches}?branch_id=b`,
-    { spec: { ttl: '60s', source_branch_time: '2026-10-05T11:00:00.001Z' } },
-    '501 NOT_IMPLEMENTED This emulator cannot branch from the past yet: leave out spec.source_branch_time.',
-  ],
-  [
     'a protected branch does not expire',
     'nothing',
     `POST ${branches}?branch_id=b`,

@@ -17,6 +17,7 @@ import {
   type ProjectRecord,
 } from '../state.ts';
 import { branchView } from '../views.ts';
+import { checkPast, pastOf } from './past.ts';
 import { apiPrefix, type Route } from './route.ts';
 
 const collection = `${apiPrefix}/projects/{project}/branches`;
@@ -55,11 +56,14 @@ async function create(call: Call): Promise<Answer> {
   if (existing && flag(call, 'replace_existing')) return changeBranch(call, project, existing, input);
   if (existing) throw new Refusal('branchExists', { id });
 
-  refusePast(call, input);
-  const source = sourceOf(project, input.source_branch);
+  checkPast(call, input);
+  const source = parentOf(project, input.source_branch);
+  const past = await pastOf(call, project, source, input);
+  // Meanwhile the world may have moved on.
+  if (entry(project.branches, id)) throw new Refusal('branchExists', { id });
+  if (parentOf(project, input.source_branch) !== source) throw new Refusal('branchMissing');
   const expiration = expirationOf(call, input, workspace.now());
   if (!expiration) throw new Refusal('expirationMissing');
-  if (source.expiresAt !== undefined) throw new Refusal('sourceExpires');
   const isProtected = input.is_protected ?? false;
   if (isProtected && expiration.at !== undefined) throw new Refusal('expirationOnProtected');
   const { limits } = workspace.faults.behaviour;
@@ -67,7 +71,7 @@ async function create(call: Call): Promise<Answer> {
   if (isProtected) checkProtectedRoom(project, limits);
 
   const { pgSettings, ...sizes } = project.endpointDefaults;
-  const branch = newBranch(workspace, { id, isProtected, source, expiresAt: expiration.at, sizes, pgSettings });
+  const branch = newBranch(workspace, { id, isProtected, source, past, expiresAt: expiration.at, sizes, pgSettings });
   return startBranch(call, project, branch);
 }
 
@@ -99,15 +103,11 @@ async function startBranch(call: Call, project: ProjectRecord, branch: BranchRec
   return ok(await operations.answer(operation));
 }
 
-/** Forks of the past need archived log, which this emulator does not have yet; the service's own trap comes first. */
-function refusePast(call: Call, input: z.infer<typeof createSchema>): void {
-  const time = input.source_branch_time;
-  if (time !== undefined && time % 60_000 === 0 && call.workspace.faults.behaviour.wholeMinuteFails) {
-    throw new Refusal('wholeMinute');
-  }
-  for (const field of ['source_branch_time', 'source_branch_lsn', 'source_snapshot'] as const) {
-    if (input[field] !== undefined) throw new Refusal('pastNotEmulated', { field: `spec.${field}` });
-  }
+/** The source, which may have children. */
+function parentOf(project: ProjectRecord, name: string | undefined): BranchRecord {
+  const source = sourceOf(project, name);
+  if (source.expiresAt !== undefined) throw new Refusal('sourceExpires');
+  return source;
 }
 
 function sourceOf(project: ProjectRecord, name: string | undefined): BranchRecord {

@@ -12,6 +12,7 @@ import {
   type Answer,
   type Call,
 } from '../call.ts';
+import { keepBooks } from '../books.ts';
 import { recorded } from '../creation.ts';
 import { Refusal } from '../errors.ts';
 import { postgresNameField } from '../fields.ts';
@@ -71,6 +72,7 @@ async function create(call: Call): Promise<Answer> {
   const database: DatabaseRecord = { ...recorded(workspace, id), postgresDatabase, roleId: owner.id };
   return start(call, place, 'database.create', database, async () => {
     await workspace.dataPlane.createDatabase(branch.uid, postgresDatabase, owner.postgresRole);
+    keepBooks(place.project, branch, workspace.now());
     branch.databases[id] = database;
     return databaseView(place.project.id, branch.id, database);
   });
@@ -123,6 +125,7 @@ function change(
       ...(rename === database.postgresDatabase ? {} : { rename }),
       ...(owner && owner.id !== database.roleId ? { owner: owner.postgresRole } : {}),
     });
+    keepBooks(project, branch, workspace.now());
     Object.assign(database, {
       postgresDatabase: rename,
       roleId: owner?.id ?? database.roleId,
@@ -137,6 +140,7 @@ function remove(call: Call): Promise<Answer> {
   const database = databaseOf(call, place.branch);
   return start(call, place, 'database.delete', database, async () => {
     await call.workspace.dataPlane.dropDatabase(place.branch.uid, database.postgresDatabase);
+    keepBooks(place.project, place.branch, call.workspace.now());
     delete place.branch.databases[database.id];
     return undefined;
   });

@@ -164,6 +164,7 @@ async function update(call: Call): Promise<Answer> {
     exclusive: false,
     run: async () => {
       Object.assign(project, change, { updatedAt: workspace.now() });
+      for (const branch of Object.values(project.branches)) workspace.lifecycle.keepHistory(project, branch);
       await workspace.lifecycle.pause(workspace.faults.behaviour.operationMs);
       return projectView(project);
     },

@@ -1,5 +1,6 @@
 // Postgres roles of a branch. A role is in the books once it exists in Postgres, so that a GET never promises more.
 import { z } from 'zod';
+import { keepBooks } from '../books.ts';
 import { branchOf, flag, ok, optionalId, parse, projectOf, roleOf, specOf, type Answer, type Call } from '../call.ts';
 import { recorded } from '../creation.ts';
 import { Refusal } from '../errors.ts';
@@ -143,6 +144,7 @@ async function put(call: Call, { project, branch }: Place, what: string, role: R
     run: async () => {
       await lifecycle.pause(workspace.faults.behaviour.operationMs);
       await lifecycle.inTurn(branch.uid, () => dataPlane.putRole(branch.uid, postgresRoleOf(role)));
+      keepBooks(project, branch, workspace.now());
       branch.roles[role.id] = { ...role, updatedAt: workspace.now() };
       workspace.journal.note(workspace.now(), { what, name, by: call.principal.name });
       return roleView(project.id, branch.id, role);
@@ -171,6 +173,7 @@ async function remove(call: Call): Promise<Answer> {
     run: async () => {
       await lifecycle.pause(workspace.faults.behaviour.deleteMs);
       await lifecycle.inTurn(branch.uid, () => dataPlane.dropRole(branch.uid, role.postgresRole, heir?.postgresRole));
+      keepBooks(project, branch, workspace.now());
       if (heir) for (const database of owned) database.roleId = heir.id;
       delete branch.roles[role.id];
       workspace.journal.note(workspace.now(), { what: 'role.delete', name, by: call.principal.name });
