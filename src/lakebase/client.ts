@@ -7,6 +7,8 @@ export interface CreateBranch {
   readonly id: string;
   /** Id of the source branch in the same project. */
   readonly source: string;
+  /** The source as it was then; absent: as it is now. An instant is meant by the clock of the database, and not shifted. */
+  readonly past?: { readonly time: Date } | { readonly lsn: string };
   /** Mandatory on every create: an answer lost for ever costs at most the time until then. */
   readonly expireTime: Date;
 }

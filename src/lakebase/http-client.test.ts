@@ -16,6 +16,8 @@ import type { LakebaseClient } from './client.ts';
 
 const api = `${host}/api/2.0/postgres`;
 const expiry = new Date('2026-03-03T12:00:00.500Z');
+const create = { project: 'shop', id: 'pr-1', source: 'production', expireTime: expiry };
+const created = { source_branch: 'projects/shop/branches/production', expire_time: '2026-03-03T12:00:00.500Z' };
 
 describe('what is sent', () => {
   test.each<
@@ -38,10 +40,24 @@ describe('what is sent', () => {
     ],
     [
       'createBranch',
-      (client) => client.createBranch({ project: 'shop', id: 'pr-1', source: 'production', expireTime: expiry }),
+      (client) => client.createBranch(create),
       'POST',
       '/projects/shop/branches?branch_id=pr-1',
-      { spec: { source_branch: 'projects/shop/branches/production', expire_time: '2026-03-03T12:00:00.500Z' } },
+      { spec: created },
+    ],
+    [
+      'createBranch of an instant, by the clock of the database',
+      (client) => client.createBranch({ ...create, past: { time: new Date('2026-03-01T11:55:02.5Z') } }),
+      'POST',
+      '/projects/shop/branches?branch_id=pr-1',
+      { spec: { ...created, source_branch_time: '2026-03-01T11:55:02.500Z' } },
+    ],
+    [
+      'createBranch of a position',
+      (client) => client.createBranch({ ...create, past: { lsn: '0/1A2B' } }),
+      'POST',
+      '/projects/shop/branches?branch_id=pr-1',
+      { spec: { ...created, source_branch_lsn: '0/1A2B' } },
     ],
     [
       'setExpiration',

@@ -81,10 +81,12 @@ class HttpLakebaseClient implements LakebaseClient {
     return branchFrom(json, this.#offset.toOurs);
   }
 
-  createBranch({ project, id, source, expireTime }: CreateBranch, signal?: AbortSignal): Promise<Operation> {
+  createBranch({ project, id, source, past, expireTime }: CreateBranch, signal?: AbortSignal): Promise<Operation> {
     const path = `${projectPath(project)}/branches`;
     const spec = {
       source_branch: branchPath({ project, branch: source }),
+      ...(past && 'time' in past ? { source_branch_time: past.time.toISOString() } : {}),
+      ...(past && 'lsn' in past ? { source_branch_lsn: past.lsn } : {}),
       expire_time: this.#offset.toTheirs(expireTime).toISOString(),
     };
     return this.#change({ method: 'POST', path, query: { branch_id: id }, body: { spec } }, signal);

@@ -1,4 +1,4 @@
-// What the operator knows of Lakebase: plain data, instants as Dates in our clock, short ids instead of paths.
+// What the operator knows of Lakebase: plain data, instants as Dates in our clock but for those of the source, short ids instead of paths.
 
 export type BranchState = 'INIT' | 'READY' | 'ARCHIVED' | 'IMPORTING' | 'RESETTING' | 'DELETED' | 'UNKNOWN';
 
@@ -13,6 +13,7 @@ export interface Branch {
   readonly isProtected: boolean;
   /** Absent on a root branch. The id, not the path. */
   readonly sourceBranch?: string;
+  /** By the clock of the database, not shifted into ours: it is compared with what people read off that clock. */
   readonly sourceTime?: Date;
   readonly sourceLsn?: string;
   /** Absent when the branch never expires. */

@@ -70,14 +70,25 @@ describe('a branch', () => {
     });
   });
 
-  test('every instant is shifted', () => {
+  test('every instant is shifted but that of the source, which people read off the database', () => {
     const shiftedBranch = branchFrom({ ...branch, delete_time: '2026-03-02T12:00:00Z' }, hourEarlier);
     expect(shiftedBranch).toMatchObject({
-      sourceTime: new Date('2026-03-01T10:59:58.250Z'),
+      sourceTime: new Date('2026-03-01T11:59:58.250Z'),
       expireTime: new Date('2026-03-03T11:00:00Z'),
       createTime: new Date('2026-03-01T11:00:00Z'),
       deleteTime: new Date('2026-03-02T11:00:00Z'),
     });
+  });
+
+  test.each([
+    ['2026-03-01T11:59:58.250000001Z', '2026-03-01T11:59:58.251Z'],
+    ['2026-03-01T11:59:59.9999Z', '2026-03-01T12:00:00.000Z'],
+    ['2026-03-01T11:59:58.250000Z', '2026-03-01T11:59:58.250Z'],
+    ['2026-03-01T11:59:58.25Z', '2026-03-01T11:59:58.250Z'],
+    ['2026-03-01T13:59:58.2504+02:00', '2026-03-01T11:59:58.251Z'],
+  ])('the instant of the source is never told earlier than it is: %s', (source_branch_time, expected) => {
+    const read = branchFrom({ ...branch, status: { ...branch.status, source_branch_time } }, unshifted);
+    expect(read.sourceTime).toEqual(new Date(expected));
   });
 
   test.each([

@@ -34,7 +34,8 @@ export function branchFrom(json: unknown, shift: Shift): Branch {
     isDefault: status.default ?? false,
     isProtected: status.is_protected ?? false,
     sourceBranch: status.source_branch,
-    sourceTime: shifted(status.source_branch_time, shift),
+    // Compared with instants that people read off the database's own clock.
+    sourceTime: status.source_branch_time,
     sourceLsn: status.source_branch_lsn,
     expireTime: shifted(status.expire_time, shift),
     createTime: shifted(create_time, shift),
@@ -140,11 +141,19 @@ const text = maybe(z.string()).transform((value) => value || undefined);
 const flag = maybe(z.boolean());
 
 /** RFC 3339 with at most nine fraction digits; what is finer than a millisecond is cut off. */
-const instant = z
-  .string()
-  .regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/i)
-  .transform((value) => new Date(value.replace(/(\.\d{3})\d+/, '$1').toUpperCase()))
-  .refine((date) => !Number.isNaN(date.getTime()));
+const rfc3339 = z.string().regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/i);
+const toMilliseconds = (value: string): Date => new Date(value.replace(/(\.\d{3})\d+/, '$1').toUpperCase());
+const isDate = (date: Date): boolean => !Number.isNaN(date.getTime());
+
+const instant = rfc3339.transform(toMilliseconds).refine(isDate);
+
+/** Rounded up instead: whoever asks that data be no later than an instant must not be told an earlier one. */
+const instantOrAfter = rfc3339
+  .transform((value) => {
+    const isFiner = /\.\d{3}\d*[1-9]/.test(value);
+    return new Date(toMilliseconds(value).getTime() + (isFiner ? 1 : 0));
+  })
+  .refine(isDate);
 
 /** `3600s`, `0.5s` → seconds. */
 const seconds = z
@@ -199,7 +208,7 @@ const branchSchema = z.object({
     is_protected: flag,
     source_branch: lastSegment,
     source_branch_lsn: text,
-    source_branch_time: maybe(instant),
+    source_branch_time: maybe(instantOrAfter),
     expire_time: maybe(instant),
     delete_time: maybe(instant),
   }),

@@ -78,6 +78,16 @@ export const aBranch = (overrides: Partial<Branch> = {}): Branch => ({
   ...overrides,
 });
 
+/** What everything is forked from. */
+export const aRoot = (overrides: Partial<Branch> = {}): Branch => {
+  const {
+    sourceBranch: _source,
+    expireTime: _end,
+    ...root
+  } = aBranch({ id: 'production', uid: 'br-0', isDefault: true });
+  return { ...root, createTime: later(-hours(1000)), ...overrides };
+};
+
 export const anEndpoint = (overrides: Partial<Endpoint> = {}): Endpoint => ({
   id: 'primary',
   uid: 'ep-1',
@@ -163,6 +173,7 @@ export const aView = ({ memory, ...change }: ViewChange = {}): BranchView => ({
   endpoint: notAsked,
   role: notAsked,
   operationDone: notAsked,
+  source: notAsked,
   sourceEndpoints: notAsked,
   roleOnSource: notAsked,
   memory: { ...calmBranch, ...memory },
@@ -202,6 +213,7 @@ export function aWorld({ memory, wanted, served: servedChange, ...change }: Worl
     specSeen: true,
     secret: { is: 'none' },
     secretNameTakenBy: undefined,
+    asker: 'nobody',
     family: notAsked,
     rememberedAsDeleted: notAsked,
     place: notAsked,

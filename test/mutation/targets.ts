@@ -22,8 +22,12 @@ const groups: readonly { readonly files: string; readonly tests: readonly string
   { files: 'src/lakebase/ids.ts', tests: ['src/lakebase/ids.test.ts'] },
   { files: 'src/controllers/branch-class/{counts,decide,report}.ts', tests: [...controllerTests, ...stories] },
   {
+    files: 'src/controllers/point-in-time-restore/{announce,decide,plan,report*,world}.ts',
+    tests: [...controllerTests, ...stories],
+  },
+  {
     files:
-      'src/controllers/database-branch/{announce,carry,decide*,ended,lease,line,ours,pacing,pause,plan,refer,report*,size,slots,standing,wish}.ts',
+      'src/controllers/database-branch/{announce,carry,decide*,ended,lease,line,ours,pacing,past,pause,plan,refer,report*,size,slots,standing,wish}.ts',
     tests: [...controllerTests, ...stories],
   },
 ];

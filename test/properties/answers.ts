@@ -12,7 +12,7 @@ import {
   type Seen,
   type World,
 } from '../../src/controllers/database-branch/world.ts';
-import { aBranch, anEndpoint, aRole, aView, hours, later, minutes, present } from '../builders/world.ts';
+import { aBranch, anEndpoint, aRole, aRoot, aView, hours, later, minutes, present } from '../builders/world.ts';
 import { isGone, roleDefect } from '../../src/controllers/database-branch/ours.ts';
 import { branchMemories, but, errors, foreignIds, idOf, someToken, uidFor, uidOf, usually } from './draws.ts';
 
@@ -350,6 +350,8 @@ function branchAnswered(world: World, given: Answers, { at, of }: Extract<Look, 
       return withView(world, taughtByRole({ ...of, role: told(own.role, asked) }));
     case 'roleOnSource':
       return withView(world, { ...of, roleOnSource: told(own.roleOnSource, asked) });
+    case 'source':
+      return withView(world, { ...of, source: present(aRoot({ id: sourceOf(world) })) });
     case 'sourceEndpoints':
       return withView(world, { ...of, sourceEndpoints: told(own.sourceEndpoints, asked) });
   }

@@ -44,12 +44,12 @@ async function swapBranch(id: string): Promise<string> {
   return live(id)?.uid ?? '';
 }
 
-/** What happened to a branch since the entry number `since` of the journal. */
+/** What happened to a branch since the entry number `since` of the journal, but that it became ready by itself. */
 const happenedTo = (uid: string, since: number): string[] =>
   world.emulator.admin
     .log()
     .slice(since)
-    .filter((entry) => entry.uid === uid)
+    .filter((entry) => entry.uid === uid && entry.what !== 'branch.ready')
     .map(({ what }) => what);
 
 // A branch that goes by another hand.

@@ -6,6 +6,7 @@ import type { Project } from '../projects.ts';
 import { done, stale, type Outcome } from './outcome.ts';
 import type { RememberedBranch } from './memory.ts';
 import { isGone, mayBeDeleted } from './ours.ts';
+import { sentPast } from './past.ts';
 import type { Expiry, Plan } from './plan.ts';
 import { refOf, rememberedOf, remembering, type Reach } from './reach.ts';
 
@@ -127,7 +128,8 @@ export async function createBranch(
   if (!expiry.at) throw new Error('a branch is never made without an expiry');
   // Nothing is awaited from here to the POST, so two never take one slot.
   if (!reach.slots.mayStillGo(reach.world.object, bclass, snapshot)) return stale;
-  const create = { project: wish.project, id, source, expireTime: expiry.at };
+  const past = wish.past ? { past: sentPast(wish.past) } : {};
+  const create = { project: wish.project, id, source, ...past, expireTime: expiry.at };
   const aheadMs = expiry.at.getTime() - clock.now().getTime();
   remembered.postedAt = memory.now();
   remembered.firstPostAt ??= remembered.postedAt;

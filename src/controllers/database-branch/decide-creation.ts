@@ -6,12 +6,13 @@ import { prepare } from './decide-preparation.ts';
 import { usedUp } from './ended.ts';
 import { isGone, notOurs } from './ours.ts';
 import { hold, look, stall, trouble, waitFor, type Plan } from './plan.ts';
+import { holdsAnotherPast, pastProblem } from './past.ts';
 import { mayComeFrom, type Problem, type Wish } from './wish.ts';
 import { isReset, type BranchView, type World } from './world.ts';
 
 /** Whether there is such a branch already, and if it is the object's own; the rest is its preparation. */
 export function decideCreation(world: World, wish: Wish, view: BranchView, now: Date): Plan {
-  const obstacle = obstacleOf(world, wish, view);
+  const obstacle = obstacleOf(world, wish, view, now);
   if (obstacle) return hold(obstacle);
   if (world.namespaceTerminating)
     return waitFor(Reason.NamespaceTerminating, 'the namespace is being deleted: nothing new is made in it', {
@@ -49,7 +50,7 @@ export function heal(world: World, wish: Wish, now: Date): Plan | undefined {
   return accept(world, wish, served, served.branch.value, now);
 }
 
-function obstacleOf(world: World, wish: Wish, view: BranchView): Problem | undefined {
+function obstacleOf(world: World, wish: Wish, view: BranchView, now: Date): Problem | undefined {
   const { secret, secretNameTakenBy, problems, served, paused } = world;
   const owned = (message: string): Problem => ({ reason: Reason.SecretNotOwned, message });
   if (secret.is === 'foreign')
@@ -63,7 +64,14 @@ function obstacleOf(world: World, wish: Wish, view: BranchView): Problem | undef
   // What is served, or was accepted before, goes on.
   if (served === view) return undefined;
   if (paused !== 'no') return pausedChange;
-  return (view.uid === undefined && !isUnderWay(view)) || isReset(world) ? problems[0] : undefined;
+  // Asked for once, it is looked for, though the window has passed meanwhile.
+  const begun = view.uid !== undefined || isUnderWay(view);
+  if (begun) return isReset(world) ? problems[0] : undefined;
+  return problems[0] ?? pastRefused(world, wish, now);
+}
+
+function pastRefused({ bclass, asker, object }: World, { past }: Wish, now: Date): Problem | undefined {
+  return past && bclass && pastProblem(past, bclass, asker, { now, created: object.metadata.creationTimestamp });
 }
 
 const pausedChange: Problem = {
@@ -81,7 +89,21 @@ function accept(world: World, wish: Wish, view: BranchView, branch: Branch, now:
       reason: Reason.BranchNotOurs,
       message: `${foreign}. It is not touched, and no login is handed out for it. ${notOursRemedy(branch)}`,
     });
+  if (isOfAnotherSource(world, wish, view, branch))
+    return stall({
+      reason: Reason.ResetTokenReused,
+      message: `branch ${branch.id} was made for reset.token ${JSON.stringify(wish.resetToken)} when spec.source was another one, so it holds other data than what is asked for now: set a reset.token that was never used`,
+    });
   return view.uid === branch.uid ? prepare(world, wish, view, branch, now) : { do: 'record' };
+}
+
+/** Whoever goes back to a former token while its branch still drains may have changed the source meanwhile. */
+function isOfAnotherSource(world: World, wish: Wish, view: BranchView, branch: Branch): boolean {
+  if (view === world.served || !wasServed(world, view)) return false;
+  // The default of the class may have changed since: the object asks for nothing else than it did.
+  const isNamed = world.object.spec.source !== undefined;
+  if (isNamed && !mayComeFrom(wish, branch.sourceBranch)) return true;
+  return holdsAnotherPast(wish.past, branch, world.clockSkewMs ?? 0);
 }
 
 const notOursRemedy = ({ isProtected }: Branch): string =>

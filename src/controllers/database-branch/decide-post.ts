@@ -8,6 +8,7 @@ import { nextCeilingMs } from './lease.ts';
 import type { Because, Verdict } from './line.ts';
 import { isBeingDeleted, isGone, mayBeDeleted } from './ours.ts';
 import { askAgainMs } from './pacing.ts';
+import { sourceProblem } from './past.ts';
 import { isQuota, look, lookAround, stall, trouble, waitFor, type Plan, type Wait } from './plan.ts';
 import type { Problem, Wish } from './wish.ts';
 import { isReset, type BranchView, type Place, type World } from './world.ts';
@@ -31,7 +32,8 @@ export function decidePost(world: World, wish: Wish, view: BranchView, now: Date
   }
   if (postedMsAgo !== undefined && postedMsAgo < againMs(view) && !shorterIsLeft(wish, view))
     return unseen(world, wish, view, refusal);
-  return used(world, wish, view) ?? makeRoom(world, wish, view) ?? placed(world, wish, view, now);
+  const obstacle = ofThePast(world, wish, view) ?? used(world, wish, view) ?? makeRoom(world, wish, view);
+  return obstacle ?? placed(world, wish, view, now);
 }
 
 // Which code a full project answers with is not documented, so the count decides, never the code.
@@ -43,6 +45,17 @@ const shorterIsLeft = (wish: Wish, { memory }: BranchView): boolean =>
   memory.refusal?.code === 'invalid' &&
   memory.refusedAheadMs !== undefined &&
   nextCeilingMs(memory.refusedAheadMs, wish) !== undefined;
+
+/** Of a branch that expires, or did not exist then, there is no past to be had. */
+function ofThePast(world: World, wish: Wish, view: BranchView): Plan | undefined {
+  if (!wish.past) return undefined;
+  const { source } = view;
+  if (source.seen === 'notAsked') return look('source', view);
+  if (source.seen === 'unknown') return trouble(source.error);
+  if (source.seen === 'absent' || isGone(source.value)) return stall(nothingToForkFrom(world, wish));
+  const problem = sourceProblem(wish.past, source.value);
+  return problem && stall(problem);
+}
 
 function used(world: World, wish: Wish, view: BranchView): Plan | undefined {
   const { rememberedAsDeleted } = world;

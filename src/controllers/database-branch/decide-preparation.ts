@@ -5,17 +5,22 @@ import type { Branch, Endpoint, Role } from '../../lakebase/model.ts';
 import { issueStep, loginStep } from './decide-credential.ts';
 import { roleDefect } from './ours.ts';
 import { askAgainMs } from './pacing.ts';
+import { missed } from './past.ts';
 import { look, stall, trouble, waitFor, writeRefused, type Plan, type Wait } from './plan.ts';
 import { sizeChange } from './size.ts';
 import type { Wish } from './wish.ts';
-import type { BranchView, FailureView, World } from './world.ts';
+import { isReset, type BranchView, type FailureView, type World } from './world.ts';
 
 const slowInitMs = 10 * 60_000;
 const stuckInInitMs = 60 * 60_000;
 
 /** Each step first looks whether it is done. */
 export function prepare(world: World, wish: Wish, view: BranchView, branch: Branch, now: Date): Plan {
-  if (branch.state !== 'READY') return starting(world.object, branch, now);
+  const unfit = branch.state === 'READY' ? pastMissed(world, wish, view, branch) : starting(world.object, branch, now);
+  return unfit ?? withEndpoint(world, wish, view, branch, now);
+}
+
+function withEndpoint(world: World, wish: Wish, view: BranchView, branch: Branch, now: Date): Plan {
   const { endpoint } = view;
   if (endpoint.seen === 'notAsked') return look('endpoint', view);
   if (endpoint.seen === 'unknown') return trouble(endpoint.error);
@@ -29,6 +34,16 @@ export function prepare(world: World, wish: Wish, view: BranchView, branch: Bran
     loginStep(world, wish, view, endpoint.value) ??
     issueStep(world, wish, view, branch, endpoint.value)
   );
+}
+
+/** Judged before any token is minted. A reset that missed its instant leaves what is served alone. */
+function pastMissed(world: World, { past }: Wish, view: BranchView, branch: Branch): Plan | undefined {
+  if (!past || view === world.served) return undefined;
+  const why = missed(past, branch);
+  if (why === undefined) return undefined;
+  if (!isReset(world)) return { do: 'markEnded', reason: 'TimeSkewTooLarge' };
+  const message = `${why}. No login is handed out for branch ${branch.id}; what was served before stays. Set another source.time and, in the same edit, a new spec.reset.token`;
+  return stall({ reason: Reason.TimeSkewTooLarge, message });
 }
 
 function endpointStarting({ id, createTime }: Branch, now: Date): Wait {

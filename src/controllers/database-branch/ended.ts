@@ -93,11 +93,18 @@ export function decideEnded(world: World, ended: Ended): Plan {
   if (family.seen === 'notAsked' && world.wish) return lookAround('freshFamily');
   if (family.seen === 'unknown') return { ...endedWait(ended), lookInMs: trouble(family.error).lookInMs };
   const left = family.seen === 'present' ? family.value.branches.filter(isThere) : [];
+  if (mustTell(world, ended, left)) return { do: 'record' };
   return remains(
     ended,
     left.filter(({ branch }) => !isStranger(world, branch.value)),
   );
 }
+
+/** What the provider made instead goes on record before it is deleted: nobody can find out afterwards. */
+const mustTell = ({ object, wish }: World, { reason }: Ended, left: readonly ThereView[]): boolean =>
+  reason === 'TimeSkewTooLarge' &&
+  object.status?.restored === undefined &&
+  left.some(({ id, branch }) => id === wish?.branchId && branch.value.state === 'READY');
 
 function remains(ended: Ended, left: readonly ThereView[]): Plan {
   const next = left.find((view) => mayBeDeleted(view.branch.value) && !isBeingDeleted(view));
@@ -122,6 +129,7 @@ const reasons: Readonly<Record<EndReason, Reason>> = {
   Expired: Reason.Expired,
   LeaseLapsed: Reason.LeaseLapsed,
   DeletedExternally: Reason.DeletedExternally,
+  TimeSkewTooLarge: Reason.TimeSkewTooLarge,
 };
 
 const isEndReason = (reason: string): reason is EndReason => Object.hasOwn(reasons, reason);
@@ -138,6 +146,8 @@ function endedMessage(reason: EndReason, time: string): string {
       return `the object expired; its Secret and its branch are deleted since ${time}. For a new branch set a later spec.expiration and, in the same edit, a new spec.reset.token`;
     case 'LeaseLapsed':
       return `nobody extended the lease, and the provider removed the branch; seen at ${time}. ${again}`;
+    case 'TimeSkewTooLarge':
+      return `the provider did not make the past that was asked for (status.restored); the branch was deleted without a login for it. Ask for another instant: with another PointInTimeRestore, or another spec.source and a new spec.reset.token in the same edit`;
     case 'DeletedExternally':
       return `somebody deleted the branch at the provider; seen at ${time}. Nothing was made in its place. ${again}`;
   }

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { branchClassResource, databaseBranchResource } from '../../api/names.ts';
 import type { BranchClass } from '../../api/v1alpha1/branch-class.ts';
 import type { DatabaseBranch } from '../../api/v1alpha1/database-branch.ts';
+import type { PointInTimeRestore } from '../../api/v1alpha1/point-in-time-restore.ts';
 import type { Cache } from '../../kit/cache.ts';
 import type { Clock } from '../../kit/clock.ts';
 import { findCondition } from '../../kit/conditions.ts';
@@ -16,6 +17,7 @@ import type { Login } from '../../lakebase/login.ts';
 import type { Namespaces } from '../namespaces.ts';
 import type { Projects } from '../projects.ts';
 import type { Providers } from '../providers.ts';
+import { branchNameOf, isMadeBy } from '../restores.ts';
 import { act } from './act.ts';
 import { Memory } from './memory.ts';
 import { look, lookAround } from './look.ts';
@@ -31,6 +33,8 @@ export interface DatabaseBranchDeps {
   readonly clock: Clock;
   readonly objects: Cache<DatabaseBranch>;
   readonly classes: Cache<BranchClass>;
+  /** With the index `branch`: by what `branchKeysOf` gives. */
+  readonly restores: Cache<PointInTimeRestore>;
   readonly providers: Providers;
   readonly namespaces: Namespaces;
   readonly login: Login;
@@ -59,14 +63,22 @@ export const parentKeysOf = ({ metadata, spec }: DatabaseBranch): string[] => {
   return name === undefined ? [] : [`${metadata.namespace ?? ''}/${name}`];
 };
 
+/** The index under which restores are found that made an object, or would. */
+export const branchKeysOf = (restore: PointInTimeRestore): string[] => [
+  `${restore.metadata.namespace ?? ''}/${branchNameOf(restore)}`,
+];
+
 /** Call when leadership begins: the memory counts from here. */
 export function databaseBranchController(deps: DatabaseBranchDeps): {
   reconcile: (key: string, signal: AbortSignal) => Promise<Next>;
 } {
   const { kube, clock, objects } = deps;
   const memory = new Memory(clock);
+  const restoreOf = (object: DatabaseBranch): PointInTimeRestore | undefined =>
+    deps.restores.byIndex('branch', keyOf(object.metadata)).find((restore) => isMadeBy(object, restore));
   const slots = new Slots({
     ...deps,
+    restoreOf,
     newest: (object) => memory.newest(object),
     aside: (object) => memory.standsAside(object),
     started: ({ metadata }) => memory.hasPosted(metadata.uid ?? ''),
@@ -81,9 +93,10 @@ export function databaseBranchController(deps: DatabaseBranchDeps): {
     turns.forget(metadata.uid ?? '');
   });
   const pass = reconciler({
-    observe: (object, signal) => observe({ ...deps, memory, slots, turns }, object, signal),
-    look: (sighting, at, of, signal) => look({ ...deps, memory, slots, turns }, sighting, at, of, signal),
-    lookAround: (sighting, at, signal) => lookAround({ ...deps, memory, slots, turns }, sighting, at, signal),
+    observe: (object, signal) => observe({ ...deps, restoreOf, memory, slots, turns }, object, signal),
+    look: (sighting, at, of, signal) => look({ ...deps, restoreOf, memory, slots, turns }, sighting, at, of, signal),
+    lookAround: (sighting, at, signal) =>
+      lookAround({ ...deps, restoreOf, memory, slots, turns }, sighting, at, signal),
     act: (sighting, plan, signal) => act({ ...deps, memory, slots }, sighting, plan, signal),
     writeStatus: (object, status, signal) => writeStatus(kube, databaseBranchResource, object, status, { signal }),
     tell: (object, announcements) => {
@@ -162,7 +175,7 @@ function sayLeft({ classes, events, log, onLeft }: DatabaseBranchDeps, object: D
 
 /** Objects wake themselves; a class wakes all that name it. */
 export function wakeDatabaseBranches(
-  { objects, classes }: Pick<DatabaseBranchDeps, 'objects' | 'classes'>,
+  { objects, classes, restores }: Pick<DatabaseBranchDeps, 'objects' | 'classes' | 'restores'>,
   queue: WorkQueue,
 ): void {
   objects.subscribe((change, object, old) => {
@@ -173,6 +186,10 @@ export function wakeDatabaseBranches(
       for (const child of objects.byIndex('parent', keyOf(object.metadata))) queue.add(keyOf(child.metadata));
     if (change === 'update' && old !== undefined && !asksForMore(object, old)) return;
     queue.add(keyOf(object.metadata), objects.synced ? 'high' : 'low');
+  });
+  // Without its restore an object has no claim to what only restores may have.
+  restores.subscribe((change, restore) => {
+    if (change !== 'update') for (const key of branchKeysOf(restore)) if (objects.get(key)) queue.add(key);
   });
   classes.subscribe((change, bclass, old) => {
     if (change === 'update' && old !== undefined && !matters(bclass, old)) return;

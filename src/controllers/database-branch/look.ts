@@ -107,6 +107,11 @@ const branchSights: Record<BranchSight, (sights: Sights, view: BranchView) => Pr
     );
     return { world: withView(world, { ...view, roleOnSource }) };
   },
+  source: async (sights, view) => {
+    const { provider, world, signal } = sights;
+    const source = await seen(() => provider.manager.getBranch(sourceOf(sights, view), signal));
+    return { world: withView(world, { ...view, source }) };
+  },
   sourceEndpoints: async (sights, view) => {
     const { provider, world, signal } = sights;
     const sourceEndpoints = await seen(() => provider.manager.listEndpoints(sourceOf(sights, view), signal));

@@ -4,6 +4,7 @@ import { describeSelector, selectorMatches } from '../../api/selector.ts';
 import { ConditionType } from '../../api/v1alpha1/conditions.ts';
 import type { BranchClass } from '../../api/v1alpha1/branch-class.ts';
 import type { DatabaseBranch } from '../../api/v1alpha1/database-branch.ts';
+import type { PointInTimeRestore } from '../../api/v1alpha1/point-in-time-restore.ts';
 import { Reason } from '../../api/v1alpha1/reasons.ts';
 import { readSecret, type Secret } from '../../credentials/secret.ts';
 import type { Cache } from '../../kit/cache.ts';
@@ -27,6 +28,8 @@ export interface ObserveDeps {
   readonly kube: Kube;
   readonly classes: Cache<BranchClass>;
   readonly objects: Cache<DatabaseBranch>;
+  /** The PointInTimeRestore that made the object, if it is there and asks for what the object says. */
+  readonly restoreOf: (object: DatabaseBranch) => PointInTimeRestore | undefined;
   readonly providers: Providers;
   readonly projects: Projects;
   readonly slots: Slots;
@@ -73,6 +76,7 @@ export async function observe(deps: ObserveDeps, object: DatabaseBranch, signal:
     notAllowedSince: notAllowedSince(object, found.problems, now),
     secret,
     secretNameTakenBy: takenBy(deps.objects, object),
+    asker: askerOf(deps, object),
     ...viewsOf(deps.memory, object, { record, wish, username, carried }),
     username,
     maxWaitMs: deps.maxWaitMs,
@@ -121,6 +125,11 @@ function objectFacts(object: DatabaseBranch, resetToken: string) {
     releaseAsked: annotations[annotationKey.release] === uid,
     specSeen: status?.observedGeneration === metadata.generation,
   };
+}
+
+function askerOf({ restoreOf }: ObserveDeps, object: DatabaseBranch): World['asker'] {
+  if (object.metadata.annotations?.[annotationKey.restore] === undefined) return 'nobody';
+  return restoreOf(object) ? 'restore' : 'restoreGone';
 }
 
 function pausedBy(annotation: string | undefined): World['paused'] {
@@ -189,6 +198,7 @@ const nothingAskedOfBranch = {
   endpoint: notAsked,
   role: notAsked,
   operationDone: notAsked,
+  source: notAsked,
   sourceEndpoints: notAsked,
   roleOnSource: notAsked,
 } as const;

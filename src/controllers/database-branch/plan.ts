@@ -10,7 +10,7 @@ import type { Problem, Wish } from './wish.ts';
 import type { BranchView } from './world.ts';
 
 /** What a decision may ask to see of one branch, before it can be made; and of the object as a whole. */
-export type BranchSight = 'branch' | 'operation' | 'endpoint' | 'role' | 'roleOnSource' | 'sourceEndpoints';
+export type BranchSight = 'branch' | 'operation' | 'endpoint' | 'role' | 'roleOnSource' | 'source' | 'sourceEndpoints';
 export type ObjectSight = 'deletedIds' | 'place' | 'family' | 'freshFamily' | 'turn';
 
 export type Plan =
@@ -93,7 +93,7 @@ const elsewhere = new Set<Reason>([
 ]);
 
 export type IssueReason = 'First' | 'Reset' | 'RotationRequested' | 'RenewalDue' | 'Healing' | 'BindingChanged';
-export type EndReason = 'Expired' | 'LeaseLapsed' | 'DeletedExternally';
+export type EndReason = 'Expired' | 'LeaseLapsed' | 'DeletedExternally' | 'TimeSkewTooLarge';
 export interface SecretIdentity {
   readonly uid: string;
   readonly resourceVersion: string;

@@ -81,6 +81,12 @@ export const refusedSpec = new Set<Reason>([
   Reason.SourceNotAllowed,
   Reason.SourceNotFound,
   Reason.SourceRefNotAllowed,
+  Reason.SourceExpires,
+  Reason.RestoreNotAllowed,
+  Reason.RestoreGone,
+  Reason.RestoreWindowExceeded,
+  Reason.RestoreTimeInFuture,
+  Reason.TimeSkewTooLarge,
 ]);
 
 // A source that the class has ceased to allow matters to a reset only.

@@ -11,6 +11,7 @@ import { starting } from './decide-preparation.ts';
 import { cannotDelete } from './decide-deletion.ts';
 import { endedWait } from './ended.ts';
 import { endpointMoved, isGone } from './ours.ts';
+import { restoredFields } from './past.ts';
 import { available, trouble, waitFor, type Plan, type Wait } from './plan.ts';
 import { branchFields } from './report-branches.ts';
 import { conditionsOf, refusedSpec } from './report-conditions.ts';
@@ -47,6 +48,7 @@ export function report(seen: Report): Status {
     ...expiration,
     ...(issued ? credentialFields(world, issued) : {}),
     ...queueField(plan),
+    ...restoredField(world),
     observedGeneration: generation,
     conditions: conditionsOf({ world, plan, state, issued, serving, resetting, generation, leaseTime, now }),
   };
@@ -75,7 +77,9 @@ const generationOf = ({ metadata }: World['object']): number => metadata.generat
 /** What stays although this pass did not see it; without a class not even the candidate can be looked at. */
 function keptFields({ object, wish }: World): Omit<Status, 'credentials' | 'binding' | 'queue'> {
   const kept = without(object.status ?? {}, 'credentials', 'binding', 'queue');
-  return wish ? without(kept, 'candidate', 'superseded') : kept;
+  if (!wish) return kept;
+  const known = without(kept, 'candidate', 'superseded');
+  return wish.past ? known : without(known, 'restored');
 }
 
 const writing = waitFor(Reason.SecretPending, 'a new token is being written');
@@ -124,7 +128,7 @@ function stateOf(world: World, plan: Plan, outcome: Outcome, now: Date): Wait {
     case 'claim':
       return waitFor(Reason.Claiming, 'the object is being claimed, so that its branch can never be left behind');
     case 'record':
-      return recorded(world, now);
+      return world.ended ? endedWait(world.ended) : recorded(world, now);
     case 'resize':
       return preparing;
     case 'createRole':
@@ -178,6 +182,16 @@ function failure(world: World, plan: Plan, error: LakebaseError): Wait {
   const said = trouble(error, plan.do === 'issue' || plan.do === 'login' ? 'login' : 'provider');
   if (plan.do !== 'deleteBranch') return said;
   return waitFor(Reason.DeletionWaiting, cannotDelete(world.object, said.message));
+}
+
+/** As soon as it was seen; what an object has that ended for it is all that is left to tell. */
+function restoredField({ wish, wanted, family }: World): Partial<Status> {
+  if (!wish?.past) return {};
+  const listed = family.seen === 'present' ? family.value.branches : [];
+  const seen = [wanted, ...listed.filter(({ id }) => id === wish.branchId)].flatMap((view) =>
+    view?.branch.seen === 'present' && view.branch.value.state === 'READY' ? [view.branch.value] : [],
+  );
+  return seen[0] ? { restored: restoredFields(wish.past, seen[0]) } : {};
 }
 
 /** Shown while the object waits in the line, and only then. */

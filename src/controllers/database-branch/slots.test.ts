@@ -53,6 +53,7 @@ class Scene {
     newest: (cached) => this.written.get(cached.metadata.uid ?? '') ?? cached,
     aside: () => false,
     started: ({ metadata }) => this.started.has(metadata.uid ?? ''),
+    restoreOf: () => undefined,
   });
 
   constructor(...objects: DatabaseBranch[]) {

@@ -27,6 +27,8 @@ export interface SlotsDeps {
   readonly aside: (object: DatabaseBranch) => boolean;
   /** Its wanted branch was asked for by this process and not refused, though no status tells of it yet. */
   readonly started: (object: DatabaseBranch) => boolean;
+  /** The PointInTimeRestore that made the object, if it is there. */
+  readonly restoreOf: (object: DatabaseBranch) => unknown;
 }
 
 /** What was seen of the line and of the project. */
@@ -91,9 +93,10 @@ export class Slots {
   }
 
   #line(key: string, asking?: DatabaseBranch): Line {
-    const { objects, classes, projectLimit, newest, aside, started } = this.#deps;
+    const { objects, classes, projectLimit, newest, aside, started, restoreOf } = this.#deps;
+    const restored = (object: DatabaseBranch): boolean => restoreOf(object) !== undefined;
     const sharing = classes.list().filter(({ spec }) => projectKey(spec.provider) === key);
     const all = sharing.flatMap(({ metadata }) => objects.byIndex('class', metadata.name)).map(newest);
-    return lineOf({ classes: sharing, objects: all, projectLimit, aside, started, asking });
+    return lineOf({ classes: sharing, objects: all, projectLimit, aside, started, restored, asking });
   }
 }

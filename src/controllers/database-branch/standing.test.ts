@@ -48,6 +48,7 @@ function told(object: DatabaseBranch, scene: Partial<Parameters<typeof lineOf>[0
     objects: [object],
     aside: () => false,
     started: () => false,
+    restored: () => false,
     ...scene,
   });
   const [waiter] = line.waiters;
@@ -164,6 +165,7 @@ test('waiters and holders carry what the order and the limits need', () => {
     objects: [waiting, holding],
     aside: () => false,
     started: () => false,
+    restored: () => false,
   });
   expect(line.waiters).toEqual([
     {
@@ -181,6 +183,24 @@ test('waiters and holders carry what the order and the limits need', () => {
   expect(line.limits).toEqual(new Map([['default', { total: 8, perNamespace: 2, reserve: 1 }]]));
 });
 
+test('what a restore made stands in line as a restore, and its slot is none of its namespace', () => {
+  const restored = (): boolean => true;
+  expect(told(aDatabaseBranch(), { restored })).toBe('waits to restore');
+  expect(told(aDatabaseBranch({ status: { ...served }, spec: { reset: { token: '1' } } }), { restored })).toBe(
+    'waits to reset, holds',
+  );
+  const objects = [aDatabaseBranch({ status: served })];
+  const line = lineOf({
+    projectLimit: 10,
+    classes: [aBranchClass()],
+    objects,
+    aside: () => false,
+    started: () => false,
+    restored,
+  });
+  expect(line.holders).toMatchObject([{ restored: true }]);
+});
+
 test('nobody knows when a slot is free again whose holder has no expiry', () => {
   const holding = aDatabaseBranch({ status: served });
   const line = lineOf({
@@ -189,6 +209,7 @@ test('nobody knows when a slot is free again whose holder has no expiry', () => 
     objects: [holding],
     aside: () => false,
     started: () => false,
+    restored: () => false,
   });
   expect(line.holders).toStrictEqual([{ className: 'default', namespace: 'preview-42', restored: false }]);
 });
@@ -200,6 +221,7 @@ test('a class without limits sets none', () => {
     objects: [],
     aside: () => false,
     started: () => false,
+    restored: () => false,
   });
   expect(line.limits.get('default')).toEqual({ total: Infinity, perNamespace: Infinity, reserve: 0 });
 });

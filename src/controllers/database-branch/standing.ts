@@ -24,9 +24,11 @@ export interface Scene {
   readonly aside: (object: DatabaseBranch) => boolean;
   /** Its wanted branch was asked for by this process and not refused, though no status tells of it yet. */
   readonly started: (object: DatabaseBranch) => boolean;
+  /** A PointInTimeRestore made it, which is there to say so. */
+  readonly restored: (object: DatabaseBranch) => boolean;
 }
 
-export function lineOf({ classes, objects, projectLimit, asking, aside, started }: Scene): Line {
+export function lineOf({ classes, objects, projectLimit, asking, aside, started, restored }: Scene): Line {
   const others = asking ? objects.filter(({ metadata }) => metadata.uid !== asking.metadata.uid) : objects;
   const present = asking ? [...others, asking] : others;
   const open = new Set(
@@ -34,10 +36,12 @@ export function lineOf({ classes, objects, projectLimit, asking, aside, started 
   );
   const waiters = present.flatMap((object) => {
     if (!open.has(object.spec.className) || (object !== asking && (isOccupied(object) || aside(object)))) return [];
-    const errand = started(object) ? undefined : errandOf(object);
+    const errand = started(object) ? undefined : errandOf(object, restored);
     return errand ? [waiter(object, errand)] : [];
   });
-  const holders = present.filter((object) => holdsSlot(object, started)).map(holder);
+  const holders = present
+    .filter((object) => holdsSlot(object, started))
+    .map((object) => holder(object, restored(object)));
   const limits = new Map(classes.map((bclass) => [bclass.metadata.name, limitsOf(bclass)]));
   return lineUp({ waiters, holders, limits, projectLimit });
 }
@@ -49,10 +53,10 @@ export function holdsSlot(object: DatabaseBranch, started: Scene['started']): bo
 }
 
 /** What the object would ask the provider for, if anything. */
-export function errandOf(object: DatabaseBranch): Errand | undefined {
+export function errandOf(object: DatabaseBranch, restored: Scene['restored']): Errand | undefined {
   const { metadata, status } = object;
   if (metadata.deletionTimestamp !== undefined || hasEnded(object) || isPaused(object)) return undefined;
-  if (!status?.branch) return 'create';
+  if (!status?.branch) return restored(object) ? 'restore' : 'create';
   if ((status.branch.resetToken ?? '') === wantedToken(object)) return undefined;
   // Its Secret goes first, then its branch: with a Secret, its slot is not given up yet.
   const gaveUp = object.spec.reset?.strategy === 'Replace' && status.credentials === undefined;
@@ -81,12 +85,12 @@ function waiter({ metadata, spec }: DatabaseBranch, errand: Errand): Waiter {
   return { uid, namespace, name, className: spec.className, errand, creationTimestamp };
 }
 
-function holder({ metadata, spec, status }: DatabaseBranch): Holder {
+function holder({ metadata, spec, status }: DatabaseBranch, restored: boolean): Holder {
   const { expireTime } = status?.expiration ?? {};
   return {
     className: spec.className,
     namespace: metadata.namespace ?? '',
-    restored: false,
+    restored,
     ...(expireTime === undefined ? {} : { expireTime: new Date(expireTime) }),
   };
 }

@@ -51,6 +51,7 @@ test('an object that asks for nothing gets what its class has', () => {
     resetToken: '',
     strategy: 'Switch',
     drainMs: 5 * 60_000,
+    past: undefined,
     project: 'shop',
     source: 'production',
     sourcePatterns: ['production', 'staging-*'],

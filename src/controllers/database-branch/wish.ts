@@ -10,6 +10,7 @@ import type { SecretShape } from '../../credentials/secret.ts';
 import { fillTemplate, TemplateError } from '../../credentials/template.ts';
 import { branchId, parseBranchId } from '../../lakebase/ids.ts';
 import type { EndpointSize } from '../../lakebase/client.ts';
+import { pastOf, type Past } from './past.ts';
 
 /** Something that a person must change before the object can have what it asks for. */
 export interface Problem {
@@ -31,6 +32,8 @@ export interface Wish {
   readonly source: string;
   /** Patterns of which any source will do, because the object names none. */
   readonly sourcePatterns: readonly string[];
+  /** The source as it was; absent: as it is when the branch is made. */
+  readonly past: Past | undefined;
   /**
    * `leased`: the provider removes the branch unless its lease is extended. `retained`: it knows the end from the start.
    * `unleased`: only the operator ends it.
@@ -101,6 +104,7 @@ export function wishOf(
     project: provider.project,
     source,
     sourcePatterns: spec.source === undefined ? bclass.spec.sources.allow : [],
+    past: pastOf(spec),
     life: lifeOf(spec),
     historyRetentionMs: retentionOf(bclass),
     expiration: expiration.value,

@@ -5,6 +5,7 @@ import type { SecretSeen } from '../../credentials/secret.ts';
 import type { LakebaseError } from '../../lakebase/errors.ts';
 import type { Branch, Endpoint, Role } from '../../lakebase/model.ts';
 import type { SlotSeen } from './slots.ts';
+import type { Asker } from './past.ts';
 import type { Problem, Wish } from './wish.ts';
 
 /** "Could not tell" is a finding of its own, never the same as "not there"; and so is "did not have to ask". */
@@ -50,6 +51,8 @@ export interface World {
   readonly family: Seen<Family>;
   /** Whether the provider remembers the wanted id as deleted. */
   readonly rememberedAsDeleted: Seen<boolean>;
+  /** Whether a PointInTimeRestore asked for the object. */
+  readonly asker: Asker;
   /** Whether there is a slot for the wanted branch, and whose turn it is. */
   readonly place: Seen<Place>;
   /** Whether the token of the object may be renewed now, where many are due at once. */
@@ -77,6 +80,8 @@ export interface BranchView {
   readonly role: Seen<Role>;
   /** Whether the last change that was asked for on the branch is done. */
   readonly operationDone: Seen<boolean>;
+  /** The branch that it is made from, where its past is asked for. */
+  readonly source: Seen<Branch>;
   readonly sourceEndpoints: Seen<readonly Endpoint[]>;
   /** Whether the role of the login is on the source too, asked to say what the login reaches. */
   readonly roleOnSource: Seen<boolean>;

@@ -1,0 +1,265 @@
+import { expect, test } from 'vitest';
+import {
+  aBranch,
+  anIssuedSecret,
+  aRoot,
+  aWorld,
+  bclass,
+  hours,
+  later,
+  minutes,
+  now,
+  object,
+  present,
+  wish,
+  type WorldChange,
+} from '../../../test/builders/world.ts';
+import type { BranchClass } from '../../api/v1alpha1/branch-class.ts';
+import type { DatabaseBranch } from '../../api/v1alpha1/database-branch.ts';
+import { endedMark } from '../../lakebase/ids.ts';
+import { decide } from './decide.ts';
+import { done } from './outcome.ts';
+import { holdsAnotherPast, missed, pastOf, restoredFields, sentPast, sentTime, type Asker, type Past } from './past.ts';
+import type { Plan } from './plan.ts';
+import { report } from './report.ts';
+import { absent } from './world.ts';
+
+const requested = later(-minutes(30));
+const past: Past = { is: 'time', requested, maxSkewMs: 60_000 };
+const atLsn: Past = { is: 'lsn', requested: '1/A0' };
+const before = (ms: number): Date => new Date(requested.getTime() - ms);
+
+type Restore = NonNullable<BranchClass['spec']['restore']>;
+const classWith = (restore: Partial<Restore> | undefined, historyRetention = '168h'): BranchClass => ({
+  ...bclass,
+  spec: { ...bclass.spec, ...(restore ? { restore: { allowed: true, maxAge: '24h', via: 'Any', ...restore } } : {}) },
+  status: { historyRetention },
+});
+const allowing = classWith({});
+
+const short = (plan: Plan): string => {
+  if (plan.do === 'look' || plan.do === 'lookAround') return `look ${plan.at}`;
+  if (plan.do === 'wait') return `${plan.stalled ? 'stalled' : 'wait'} ${plan.reason}`;
+  return plan.do === 'markEnded' ? `ended ${plan.reason}` : plan.do;
+};
+const decided = (change: WorldChange): string =>
+  short(decide(aWorld({ bclass: allowing, ...change, wish: { past, ...change.wish } }), now));
+
+test.each<[string, DatabaseBranch['spec']['source'], Past | undefined]>([
+  ['nothing', undefined, undefined],
+  ['the present of a branch', { branch: 'production' }, undefined],
+  ['an instant', { branch: 'production', time: requested.toISOString() }, past],
+  [
+    'an instant and how far before it will do',
+    { branch: 'production', time: requested.toISOString(), maxSkew: '5s' },
+    { ...past, maxSkewMs: 5000 },
+  ],
+  ['a position', { branch: 'production', lsn: '1/A0' }, atLsn],
+])('asked for is %s', (_what, source, expected) => {
+  expect(pastOf({ ...object.spec, ...(source ? { source } : {}) })).toEqual(expected);
+});
+
+test('a whole minute is sent as the instant before it, because the provider fails on those', () => {
+  expect(sentTime(new Date('2026-09-21T22:56:00Z'))).toEqual(new Date('2026-09-21T22:55:59.999Z'));
+  expect(sentTime(new Date('2026-09-21T22:57:00Z'))).toEqual(new Date('2026-09-21T22:56:59.999Z'));
+  expect(sentTime(new Date('2026-09-21T22:56:00.001Z'))).toEqual(new Date('2026-09-21T22:56:00.001Z'));
+  expect(sentTime(new Date('2026-09-21T22:56:02Z'))).toEqual(new Date('2026-09-21T22:56:02Z'));
+});
+
+test('sent is the instant or the position', () => {
+  expect(sentPast({ ...past, requested: new Date('2026-09-21T22:56:00Z') })).toEqual({
+    time: new Date('2026-09-21T22:55:59.999Z'),
+  });
+  expect(sentPast(atLsn)).toEqual({ lsn: '1/A0' });
+});
+
+test.each<[string, BranchClass, Asker, Past, string]>([
+  ['a class that says nothing of restores', classWith(undefined), 'nobody', past, 'stalled RestoreNotAllowed'],
+  ['a class that forbids them', classWith({ allowed: false }), 'restore', past, 'stalled RestoreNotAllowed'],
+  ['a class that allows them', allowing, 'nobody', past, 'look branch'],
+  [
+    'one that wants a restore, and there is none',
+    classWith({ via: 'PointInTimeRestoreOnly' }),
+    'nobody',
+    past,
+    'stalled RestoreNotAllowed',
+  ],
+  [
+    'one that wants a restore, which is gone',
+    classWith({ via: 'PointInTimeRestoreOnly' }),
+    'restoreGone',
+    atLsn,
+    'stalled RestoreGone',
+  ],
+  ['one that wants a restore', classWith({ via: 'PointInTimeRestoreOnly' }), 'restore', past, 'look branch'],
+  [
+    'an instant before the maximum age',
+    allowing,
+    'nobody',
+    { ...past, requested: later(-hours(24) - 1) },
+    'stalled RestoreWindowExceeded',
+  ],
+  ['an instant at the maximum age', allowing, 'nobody', { ...past, requested: later(-hours(24)) }, 'look branch'],
+  [
+    'an instant before the history that the provider keeps',
+    classWith({}, '20m'),
+    'nobody',
+    past,
+    'stalled RestoreWindowExceeded',
+  ],
+  ['a position is for the provider to judge', classWith({}, '20m'), 'nobody', atLsn, 'look branch'],
+  ['the future', allowing, 'nobody', { ...past, requested: later(minutes(2)) }, 'stalled RestoreTimeInFuture'],
+  ['a clock that is behind by a moment', allowing, 'nobody', { ...past, requested: later(2000) }, 'look branch'],
+])('before anything is asked for: %s', (_what, theClass, asker, asked, expected) => {
+  expect(decided({ bclass: theClass, asker, wish: { past: asked } })).toBe(expected);
+});
+
+test('a branch that was asked for once is looked for, though the window has passed meanwhile', () => {
+  const tooLate = { past: { ...past, requested: later(-hours(48)) } };
+  expect(decided({ wish: tooLate, wanted: { memory: { postedMsAgo: 1000, startingMs: 1000 } } })).toBe('look branch');
+  expect(decided({ wish: tooLate, wanted: { uid: 'br-1' } })).toBe('look branch');
+});
+
+const { createTime: _createTime, ...withoutCreateTime } = aRoot();
+
+test.each<[string, WorldChange['wanted'], string]>([
+  ['the source is looked at first', {}, 'look source'],
+  ['a root that was there then', { source: present(aRoot()) }, 'look deletedIds'],
+  ['a source that expires', { source: present(aRoot({ expireTime: later(hours(9)) })) }, 'stalled SourceExpires'],
+  [
+    'a source that was made later',
+    { source: present(aRoot({ createTime: before(-1) })) },
+    'stalled RestoreWindowExceeded',
+  ],
+  ['a source of which nobody says since when it exists', { source: present(withoutCreateTime) }, 'look deletedIds'],
+  ['a source that was made at that instant', { source: present(aRoot({ createTime: requested })) }, 'look deletedIds'],
+  ['a source that is not there', { source: absent }, 'stalled SourceNotFound'],
+])('before the create: %s', (_what, wanted, expected) => {
+  expect(decided({ wanted: { branch: absent, ...wanted } })).toBe(expected);
+});
+
+test('a position says nothing of when the source was made', () => {
+  const young = present(aRoot({ createTime: later(-1) }));
+  expect(decided({ wish: { past: atLsn }, wanted: { branch: absent, source: young } })).toBe('look deletedIds');
+});
+
+type Made = Parameters<typeof aBranch>[0];
+
+test.each<[string, Past, Made]>([
+  ['exactly the instant', past, { sourceTime: requested }],
+  ['as far before it as allowed', past, { sourceTime: before(60_000) }],
+  ['exactly the position', atLsn, { sourceLsn: '1/000000a0' }],
+  ['a position before it', atLsn, { sourceLsn: '0/FFFFFFFF' }],
+])('will do: %s', (_what, asked, made) => expect(missed(asked, aBranch(made))).toBeUndefined());
+
+test.each<[string, Past, Made, string]>([
+  ['further before it than allowed', past, { sourceTime: before(60_001) }, '61 s before that; allowed are 60 s'],
+  ['after it', past, { sourceTime: before(-1) }, 'later'],
+  ['an instant that is not told', past, {}, 'does not say'],
+  ['a position after it', atLsn, { sourceLsn: '1/A1' }, 'later'],
+  ['no position', atLsn, { sourceTime: requested }, 'does not say'],
+  ['a position that is none', atLsn, { sourceLsn: 'elsewhere' }, 'later'],
+  ['a position with something before it', atLsn, { sourceLsn: 'x0/1' }, 'later'],
+  ['a position with something behind it', atLsn, { sourceLsn: '0/1x' }, 'later'],
+])('will not do: %s', (_what, asked, made, why) => expect(missed(asked, aBranch(made))).toContain(why));
+
+const wrong = aBranch({ sourceTime: before(120_000), sourceLsn: '0/77' });
+
+test('the verdict comes once the branch is ready, and before its endpoint is looked at', () => {
+  const seen = (change: Parameters<typeof aBranch>[0]) => ({
+    wanted: { uid: 'br-1', branch: present({ ...wrong, ...change }) },
+  });
+  expect(decided(seen({ state: 'INIT' }))).toBe('wait BranchStarting');
+  expect(decided(seen({}))).toBe('ended TimeSkewTooLarge');
+  expect(decided(seen({ sourceTime: requested }))).toBe('look endpoint');
+});
+
+test('a reset that missed its instant leaves what is served alone', () => {
+  const served = { id: 'pr-1-db-old', uid: 'br-old', branch: present(aBranch({ id: 'pr-1-db-old', uid: 'br-old' })) };
+  const binding = { ...anIssuedSecret().binding, branchId: 'pr-1-db-old', branchUid: 'br-old' };
+  const secret = { is: 'ours', secret: anIssuedSecret({ binding }) } as const;
+  const specSeen = { family: present({ branches: [], children: [] }), memory: { checkInMs: minutes(5) } };
+  expect(decided({ ...specSeen, secret, served, wanted: { uid: 'br-1', branch: present(wrong) } })).toBe(
+    'stalled TimeSkewTooLarge',
+  );
+});
+
+test('what is served is not judged again', () => {
+  const wanted = { uid: 'br-1', branch: present(wrong) };
+  expect(decided({ served: 'wanted', wanted })).toBe('look endpoint');
+});
+
+const mark = { reason: 'TimeSkewTooLarge', time: now.toISOString() };
+const endedObject: DatabaseBranch = {
+  ...object,
+  metadata: {
+    ...object.metadata,
+    annotations: { 'lakebranch.dev/ended': `${endedMark('')}/TimeSkewTooLarge/${mark.time}` },
+  },
+};
+const made = { requestedTime: requested.toISOString(), actualTime: before(120_000).toISOString(), actualLSN: '0/77' };
+const listed = present({
+  branches: [aWorld({ wanted: { id: wish.branchId, uid: 'br-1', branch: present(wrong) } }).wanted!],
+  children: [],
+});
+
+test('what was made instead goes on record before it is deleted', () => {
+  const world = { object: endedObject, ended: mark, family: listed };
+  expect(decided(world)).toBe('record');
+  const recorded = { ...endedObject, status: { ...endedObject.status, restored: made } };
+  expect(decided({ ...world, object: recorded })).toBe('deleteBranch');
+  expect(decided({ ...world, family: present({ branches: [], children: [] }) })).toBe('stalled TimeSkewTooLarge');
+});
+
+test.each<[string, WorldChange, Plan]>([
+  [
+    'when it is given up',
+    { wanted: { uid: 'br-1', branch: present(wrong) } },
+    { do: 'markEnded', reason: 'TimeSkewTooLarge' },
+  ],
+  ['and later', { object: endedObject, ended: mark, family: listed }, { do: 'record' }],
+])('the status tells what was asked for and what was made: %s', (_when, change, plan) => {
+  const world = aWorld({ bclass: allowing, ...change, wish: { past } });
+  const status = report({ world, plan, outcome: done, secret: { is: 'none' }, now });
+  expect(status.restored).toEqual(made);
+  expect(status.conditions?.find(({ type }) => type === 'Stalled')?.reason).toBe('TimeSkewTooLarge');
+});
+
+test('what the provider does not tell is not remembered', () => {
+  expect(restoredFields(past, aBranch({ sourceTime: requested }))).toStrictEqual({
+    requestedTime: requested.toISOString(),
+    actualTime: requested.toISOString(),
+  });
+  expect(restoredFields(atLsn, aBranch({ sourceLsn: '1/9F' }))).toStrictEqual({
+    requestedLSN: '1/A0',
+    actualLSN: '1/9F',
+  });
+});
+
+test('without a past nothing is kept of one', () => {
+  const world = aWorld({ object: { ...object, status: { ...object.status, restored: made } } });
+  const status = report({ world, plan: { do: 'record' }, outcome: done, secret: { is: 'none' }, now });
+  expect(status.restored).toBeUndefined();
+});
+
+test.each<[string, Past | undefined, Made, skewMs: number, boolean]>([
+  ['made of the present, as it is asked for', undefined, { sourceTime: later(-10_000), createTime: now }, 0, false],
+  [
+    'made of the past, and the present is asked for',
+    undefined,
+    { sourceTime: later(-10_001), createTime: now },
+    0,
+    true,
+  ],
+  ['our clock is ahead', undefined, { sourceTime: later(-minutes(5)), createTime: now }, -minutes(5), false],
+  ['our clock is behind', undefined, { sourceTime: now, createTime: now }, minutes(5), true],
+  ['the provider does not tell', undefined, { createTime: now }, 0, false],
+  ['nor how old it is', undefined, { sourceTime: before(0) }, 0, false],
+  ['an instant is judged by how far off it is', past, { sourceTime: before(minutes(9)), createTime: now }, 0, false],
+  ['the position itself', atLsn, { sourceLsn: '1/a0' }, 0, false],
+  ['an earlier position', atLsn, { sourceLsn: '1/9F' }, 0, true],
+  ['a position that is not told', atLsn, {}, 0, true],
+])('a branch of an earlier spec: %s', (_sentence, asked, made, skewMs, expected) => {
+  const { createTime: _none, sourceTime: _neither, ...branch } = aBranch();
+  expect(holdsAnotherPast(asked, { ...branch, ...made }, skewMs)).toBe(expected);
+});
