@@ -1,14 +1,27 @@
 // Puts the operator together: the only file that knows every concrete part. Knows nothing of the process around it.
-import { branchClassResource, databaseBranchResource, reportingController } from './api/names.ts';
+import {
+  branchClassResource,
+  databaseBranchResource,
+  pointInTimeRestoreResource,
+  reportingController,
+} from './api/names.ts';
 import type { BranchClass } from './api/v1alpha1/branch-class.ts';
 import type { DatabaseBranch } from './api/v1alpha1/database-branch.ts';
+import type { PointInTimeRestore } from './api/v1alpha1/point-in-time-restore.ts';
 import { branchClassController, wakeBranchClasses } from './controllers/branch-class/index.ts';
 import {
+  branchKeysOf,
   databaseBranchController,
   parentKeysOf,
   secretKeyOf,
   wakeDatabaseBranches,
 } from './controllers/database-branch/index.ts';
+import {
+  classKeysOf,
+  pointInTimeRestoreController,
+  sourceKeysOf,
+  wakePointInTimeRestores,
+} from './controllers/point-in-time-restore/index.ts';
 import type { Left } from './controllers/database-branch/plan.ts';
 import { Namespaces } from './controllers/namespaces.ts';
 import { Projects } from './controllers/projects.ts';
@@ -61,7 +74,7 @@ export interface Operator {
 
 export function createOperator(parts: OperatorParts): Operator {
   const { kube, clock, log, namespace } = parts;
-  const { objects, classes } = createCaches(parts);
+  const { objects, classes, restores } = createCaches(parts);
   const events = new KubeEventRecorder({
     kube,
     clock,
@@ -69,13 +82,18 @@ export function createOperator(parts: OperatorParts): Operator {
     instance: parts.identity,
     onDropped: (error) => log.debug({ err: error }, 'event dropped'),
   });
-  const queues = { databasebranch: new WorkQueue({ clock }), branchclass: new WorkQueue({ clock }) };
-  wakeDatabaseBranches({ objects, classes }, queues.databasebranch);
+  const queues = {
+    databasebranch: new WorkQueue({ clock }),
+    branchclass: new WorkQueue({ clock }),
+    pointintimerestore: new WorkQueue({ clock }),
+  };
+  wakeDatabaseBranches({ objects, classes, restores }, queues.databasebranch);
   wakeBranchClasses({ objects, classes }, queues.branchclass);
+  wakePointInTimeRestores({ objects, classes, restores }, queues.pointintimerestore);
   return {
-    watch: async (signal) => void (await Promise.all([objects.run(signal), classes.run(signal)])),
+    watch: async (signal) => void (await Promise.all([objects, classes, restores].map((cache) => cache.run(signal)))),
     lead: async (signal) => {
-      const synced = Promise.all([objects.whenSynced(signal), classes.whenSynced(signal)]);
+      const synced = Promise.all([objects, classes, restores].map((cache) => cache.whenSynced(signal)));
       if (
         !(await synced.then(
           () => true,
@@ -89,6 +107,7 @@ export function createOperator(parts: OperatorParts): Operator {
         ...parts,
         objects,
         classes,
+        restores,
         providers,
         projects,
         wake: (key: string) => queues.databasebranch.add(key, 'high'),
@@ -113,16 +132,23 @@ export function createOperator(parts: OperatorParts): Operator {
           Math.min(4, parts.workers),
           branchClassController(shared).reconcile,
         ),
+        start(
+          parts,
+          'pointintimerestore',
+          queues.pointintimerestore,
+          Math.min(4, parts.workers),
+          pointInTimeRestoreController(shared).reconcile,
+        ),
       ];
       await aborted(signal);
       await Promise.all(controllers.map((controller) => controller.stop(graceMs)));
       // No longer: an API server that is away would keep a process alive that has lost its Lease.
       await events.flushed(graceMs);
     },
-    synced: () => objects.synced && classes.synced,
+    synced: () => [objects, classes, restores].every(({ synced }) => synced),
     objects: () => objects.list().map(stateOf),
     queueDepth: () => Object.entries(queues).map(([controller, queue]) => ({ controller, depth: queue.depth })),
-    running: () => queues.databasebranch.running + queues.branchclass.running,
+    running: () => Object.values(queues).reduce((sum, { running }) => sum + running, 0),
   };
 }
 
@@ -159,6 +185,7 @@ function start(
 function createCaches({ kube, clock, log, watchNamespaces }: OperatorParts): {
   objects: Cache<DatabaseBranch>;
   classes: Cache<BranchClass>;
+  restores: Cache<PointInTimeRestore>;
 } {
   const onError = (error: unknown, during: string): void =>
     log.warn({ err: error, during }, 'watch is interrupted; it goes on by itself');
@@ -175,5 +202,13 @@ function createCaches({ kube, clock, log, watchNamespaces }: OperatorParts): {
     },
   });
   const classes = new Cache<BranchClass>({ kube, clock, type: branchClassResource, onError });
-  return { objects, classes };
+  const restores = new Cache<PointInTimeRestore>({
+    kube,
+    clock,
+    type: pointInTimeRestoreResource,
+    namespaces: watchNamespaces,
+    onError,
+    indexes: { branch: branchKeysOf, class: classKeysOf, source: sourceKeysOf },
+  });
+  return { objects, classes, restores };
 }

@@ -1,6 +1,11 @@
 // The process edge: environment in, exit code out. The only file that touches `process`.
 import { hostname } from 'node:os';
-import { branchClassResource, databaseBranchResource, namespaceResource } from './api/names.ts';
+import {
+  branchClassResource,
+  databaseBranchResource,
+  namespaceResource,
+  pointInTimeRestoreResource,
+} from './api/names.ts';
 import { createOperator, type Operator } from './app.ts';
 import { lakebaseClients } from './clients.ts';
 import { ConfigError, readConfig, type Config } from './config.ts';
@@ -121,7 +126,7 @@ function serve(config: Config, { registry }: Metrics, operator: Operator, leader
 }
 
 async function checkKinds(kube: Kube, { watchNamespaces }: Config, signal: AbortSignal): Promise<void> {
-  for (const type of [databaseBranchResource, branchClassResource]) {
+  for (const type of [databaseBranchResource, branchClassResource, pointInTimeRestoreResource]) {
     try {
       const [namespace] = type.namespaced ? watchNamespaces : [];
       await kube.list(type, { signal, limit: 1, ...(namespace === undefined ? {} : { namespace }) });

@@ -44,6 +44,9 @@ describe('lawful', () => {
     ['nobody has looked yet', aDatabaseBranch({ status: statusBeforeFirstLook() })],
     ['served', withStatus([ready, condition('CredentialsFresh', 'True', 'TokenFresh')])],
     ['waiting for the provider', withStatus(waiting('BranchStarting'))],
+    ['restored', withStatus([condition('Ready', 'True', 'Restored'), condition('Succeeded', 'True', 'Restored')])],
+    ['on the way to it', withStatus([...waiting('Restoring'), condition('Succeeded', 'Unknown', 'Restoring')])],
+    ['never to be', withStatus([...stalled('TargetExists'), condition('Succeeded', 'False', 'TargetExists')])],
     ['waiting for a person', withStatus(stalled('ClassNotFound'))],
     ['stuck for an hour', withStatus(stalled('BranchStuckInInit'))],
     [
@@ -187,6 +190,26 @@ describe('unlawful', () => {
       'Ready says Pending',
     ],
     ['not Ready with good news', withStatus(waiting('Available')), 'Ready=False with reason Available'],
+    [
+      'Succeeded for another reason than Ready',
+      withStatus([...stalled('TargetExists'), condition('Succeeded', 'False', 'ClassNotFound')]),
+      'Succeeded says ClassNotFound, Ready says TargetExists',
+    ],
+    [
+      'Ready, and not known whether Succeeded',
+      withStatus([condition('Ready', 'True', 'Restored'), condition('Succeeded', 'Unknown', 'Restored')]),
+      'Succeeded=Unknown with Ready=True',
+    ],
+    [
+      'never to be, and still at it',
+      withStatus([...waiting('Restoring'), condition('Succeeded', 'False', 'Restoring')]),
+      'Succeeded=False, and not Stalled',
+    ],
+    [
+      'a restore with the good news of a branch',
+      withStatus([ready, condition('Succeeded', 'True', 'Available')]),
+      'Ready=True with reason Available',
+    ],
     ['Stalled for what passes', withStatus(stalled('ProviderUnreachable')), 'passes by itself'],
     ['Reconciling for what only a person ends', withStatus(waiting('SecretNotOwned')), 'only a person can end'],
     [

@@ -37,6 +37,8 @@ interface View {
   readonly ready: Condition | undefined;
   readonly reconciling: Condition | undefined;
   readonly stalled: Condition | undefined;
+  /** Of a PointInTimeRestore. */
+  readonly succeeded: Condition | undefined;
 }
 
 function viewOf({ metadata, status }: StatusObject): View {
@@ -49,6 +51,7 @@ function viewOf({ metadata, status }: StatusObject): View {
     ready: find(conditions, 'Ready'),
     reconciling: find(conditions, 'Reconciling'),
     stalled: find(conditions, 'Stalled'),
+    succeeded: find(conditions, 'Succeeded'),
   };
 }
 
@@ -63,6 +66,7 @@ const laws: readonly Law[] = [
   eachConditionIsWhole,
   presentOnlyWhileItSaysSomething,
   summaryIsConsistent,
+  successIsConsistent,
   reasonsFitTheirCondition,
   keepsSecrets,
 ];
@@ -85,7 +89,7 @@ function observesGenerations({ observed, generation, conditions, ready }: View):
       ready?.reason === 'Pending' && ready.status === 'Unknown',
       'not looked at, but Ready is not Unknown/Pending',
     );
-  const summary: readonly string[] = ['Ready', 'Reconciling', 'Stalled'];
+  const summary: readonly string[] = ['Ready', 'Reconciling', 'Stalled', 'Succeeded'];
   return [
     ...unless(
       observed >= 1 && observed <= generation,
@@ -155,6 +159,17 @@ function summaryIsConsistent(view: View): string[] {
   return unless(cause.reason === ready.reason, `Ready says ${ready.reason}, ${cause.type} says ${cause.reason}`);
 }
 
+/** Who waits for the end, and who waits for Ready, must hear the same. */
+function successIsConsistent({ succeeded, ready, stalled }: View): string[] {
+  if (!succeeded) return [];
+  const { status, reason } = succeeded;
+  return [
+    ...unless(reason === ready?.reason, `Succeeded says ${reason}, Ready says ${ready?.reason}`),
+    ...unless((status === 'True') === (ready?.status === 'True'), `Succeeded=${status} with Ready=${ready?.status}`),
+    ...unless(status !== 'False' || stalled !== undefined, 'Succeeded=False, and not Stalled'),
+  ];
+}
+
 /** A reset that is under way, or waits. */
 const resetReasons: readonly string[] = [
   'Resetting',
@@ -173,10 +188,11 @@ function mayBeRestless({ conditions, observed, generation }: View, { reason }: C
 /** May become a matter for a person with time. */
 const stallsInTime: readonly string[] = ['BranchStuckInInit'];
 
-function reasonsFitTheirCondition({ deleting, ready, reconciling, stalled }: View): string[] {
+function reasonsFitTheirCondition({ deleting, ready, reconciling, stalled, succeeded }: View): string[] {
+  const well = succeeded ? 'Restored' : 'Available';
   return [
     ...unless(
-      !ready || (ready.status === 'True') === (ready.reason === 'Available'),
+      !ready || (ready.status === 'True') === (ready.reason === well),
       `Ready=${ready?.status} with reason ${ready?.reason}`,
     ),
     ...unless(

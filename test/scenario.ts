@@ -1,8 +1,18 @@
 // Operator, API server and provider in one process, on a clock that only the test moves. Processes of the operator can
 // be killed at any write, have its answer lost, and overlap; the world outside them goes on.
-import { branchClassResource, databaseBranchResource, secretResource } from '../src/api/names.ts';
+import {
+  branchClassResource,
+  databaseBranchResource,
+  pointInTimeRestoreResource,
+  secretResource,
+} from '../src/api/names.ts';
 import { branchClassSchema, type BranchClass } from '../src/api/v1alpha1/branch-class.ts';
 import { databaseBranchSchema, type DatabaseBranch } from '../src/api/v1alpha1/database-branch.ts';
+import {
+  pointInTimeRestoreSchema,
+  type PointInTimeRestore,
+  type PointInTimeRestoreSpec,
+} from '../src/api/v1alpha1/point-in-time-restore.ts';
 import { createOperator, type Operator } from '../src/app.ts';
 import type { Left } from '../src/controllers/database-branch/plan.ts';
 import type { Secret } from '../src/credentials/secret.ts';
@@ -197,6 +207,30 @@ export class Scenario {
     });
   }
 
+  /** Creates a restore as kubectl would. */
+  restore(
+    name: string,
+    target: PointInTimeRestoreSpec['target'],
+    spec: Partial<PointInTimeRestoreSpec> = {},
+    namespace = 'pr-1',
+  ): PointInTimeRestore {
+    return this.kube.seed<PointInTimeRestore>(pointInTimeRestoreResource, {
+      metadata: { namespace, name },
+      ...pointInTimeRestoreSchema.parse({ spec: { source: { branch: 'production' }, target, ...spec } }),
+    });
+  }
+
+  restored(name: string, namespace = 'pr-1'): PointInTimeRestore | undefined {
+    return this.kube.peek<PointInTimeRestore>(pointInTimeRestoreResource, { namespace, name });
+  }
+
+  /** Status and reason of Succeeded, like `True Restored`. */
+  succeeded(name: string, namespace = 'pr-1'): string {
+    const { conditions = [] } = this.restored(name, namespace)?.status ?? {};
+    const { status, reason } = findCondition(conditions, 'Succeeded') ?? { status: 'none', reason: '' };
+    return `${status} ${reason}`;
+  }
+
   /** Runs until nothing happens any more, moving the clock from timer to timer, for at most `withinMs` of its time. */
   async settle(withinMs = 60_000): Promise<void> {
     const until = this.clock.now().getTime() + withinMs;
@@ -228,8 +262,8 @@ export class Scenario {
     const versions = this.kube.versions();
     for (; this.#checked < versions.length; this.#checked++) {
       const version = versions[this.#checked];
-      if (version?.type.plural !== databaseBranchResource.plural || version.event !== 'MODIFIED') continue;
-      expectLawfulStatus(version.object as DatabaseBranch);
+      if (!version || !reporting.has(version.type.plural) || version.event !== 'MODIFIED') continue;
+      expectLawfulStatus(version.object as DatabaseBranch | PointInTimeRestore);
     }
   }
 
@@ -334,7 +368,10 @@ export class Scenario {
 
   describe(): string {
     const objects = this.objects().map((object) => `${object.metadata.name}: ${JSON.stringify(object.status)}`);
-    return [`at ${this.clock.now().toISOString()}`, ...objects, ...this.logLines.slice(-15)].join('\n');
+    const restores = this.kube
+      .all<PointInTimeRestore>(pointInTimeRestoreResource)
+      .map(({ metadata, status }) => `${metadata.name}: ${JSON.stringify({ ...metadata.annotations, ...status })}`);
+    return [`at ${this.clock.now().toISOString()}`, ...restores, ...objects, ...this.logLines.slice(-15)].join('\n');
   }
 
   async stop(): Promise<void> {
@@ -343,6 +380,8 @@ export class Scenario {
   }
 }
 
+const reporting: ReadonlySet<string> = new Set([databaseBranchResource.plural, pointInTimeRestoreResource.plural]);
+
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
 
 /** What the CRDs default and refuse, as far as scenarios rely on it. */
@@ -350,6 +389,10 @@ const rules: readonly KindRules[] = [
   {
     type: databaseBranchResource,
     defaults: (object) => void Object.assign(object, defaulted(databaseBranchSchema, object)),
+  },
+  {
+    type: pointInTimeRestoreResource,
+    defaults: (object) => void Object.assign(object, defaulted(pointInTimeRestoreSchema, object)),
   },
   { type: branchClassResource, defaults: (object) => void Object.assign(object, defaulted(branchClassSchema, object)) },
 ];

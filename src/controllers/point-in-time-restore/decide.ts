@@ -1,0 +1,123 @@
+// What to do about a restore. Pure.
+import { describeSelector, selectorMatches } from '../../api/selector.ts';
+import { annotationKey } from '../../api/names.ts';
+import { ConditionType } from '../../api/v1alpha1/conditions.ts';
+import type { BranchClass } from '../../api/v1alpha1/branch-class.ts';
+import type { DatabaseBranch } from '../../api/v1alpha1/database-branch.ts';
+import { isReason, Reason } from '../../api/v1alpha1/reasons.ts';
+import { findCondition } from '../../kit/conditions.ts';
+import { endedOf } from '../database-branch/observe.ts';
+import { branchNameOf, instantProblem, requestedTime } from '../restores.ts';
+import { end, say, type Plan } from './plan.ts';
+import { endedState } from './report-end.ts';
+import { endOnRecord, readiness, type World } from './world.ts';
+
+export function decide(world: World, now: Date): Plan {
+  const { restore, ended, target, made } = world;
+  if (restore.metadata.deletionTimestamp) return { do: 'nothing' };
+  if (ended) return { do: 'say', state: endedState(world, ended) };
+  // Somebody took the mark away, as a `kubectl replace` does: the record stays what it is.
+  const record = endOnRecord(restore);
+  if (record) return { do: 'end', ...record };
+  if (target.is === 'ours') return follow(target.object);
+  // It was there: somebody has deleted it, or put another one in its place. It is not made a second time.
+  if (made) return end(Reason.RestoredBranchGone);
+  return begin(world, now);
+}
+
+/** The object that was made judges itself; the restore only repeats what it says. */
+function follow(object: DatabaseBranch): Plan {
+  const { metadata, spec } = object;
+  const ended = endedOf(metadata.annotations?.[annotationKey.ended], spec.reset?.token ?? '');
+  if (ended?.reason === Reason.TimeSkewTooLarge) {
+    if (hasTold(object)) return end(Reason.TimeSkewTooLarge);
+    const words = 'it does not hold what was asked for, and is about to say by how much';
+    return say('underWay', Reason.Restoring, named(object, words));
+  }
+  if (ended || metadata.deletionTimestamp) return end(Reason.RestoredBranchGone);
+  return readiness(object)?.status === 'True' ? end(Reason.Restored) : repeat(object);
+}
+
+const named = ({ metadata }: DatabaseBranch, words: string): string => `DatabaseBranch ${metadata.name}: ${words}`;
+
+function repeat(object: DatabaseBranch): Plan {
+  const stalled = findCondition(object.status?.conditions ?? [], ConditionType.Stalled);
+  if (stalled && isReason(stalled.reason)) return say('stalled', stalled.reason, named(object, stalled.message));
+  const { reason, message } = readiness(object) ?? {
+    reason: Reason.Pending,
+    message: 'the operator has not looked at it yet',
+  };
+  return say('underWay', Reason.Restoring, named(object, `${reason}: ${message}`));
+}
+
+/** Its mark comes before its status, which says what the provider made; a status that was lost says the verdict alone. */
+const hasTold = (object: DatabaseBranch): boolean =>
+  object.status?.restored !== undefined || readiness(object)?.reason === Reason.TimeSkewTooLarge;
+
+function begin(world: World, now: Date): Plan {
+  const { bclass, namespace } = world;
+  if (namespace.terminating)
+    return say('underWay', Reason.NamespaceTerminating, 'the namespace is being deleted: nothing new is made in it');
+  switch (bclass.is) {
+    case 'unknown':
+      return say(
+        'stalled',
+        Reason.ClassNotFound,
+        `BranchClass ${bclass.name} does not exist: create it, or create another restore that names another in spec.source.className`,
+      );
+    case 'sourceUnknown':
+      return say(
+        'underWay',
+        Reason.SourceRefNotFound,
+        `DatabaseBranch ${bclass.source}, named in spec.source.databaseBranchRef, does not exist in this namespace: create it, or create another restore that names another`,
+      );
+    case 'known':
+      return (
+        refused(world, bclass.value) ??
+        untimely(world, bclass.value, now) ??
+        taken(world) ?? {
+          do: 'create',
+          className: bclass.value.metadata.name,
+        }
+      );
+  }
+}
+
+/** What the platform team can change; the restore then goes on. */
+function refused({ restore, namespace }: World, { metadata, spec }: BranchClass): Plan | undefined {
+  if (metadata.deletionTimestamp)
+    return say(
+      'stalled',
+      Reason.ClassTerminating,
+      `BranchClass ${metadata.name} is being deleted: nothing new is created in it`,
+    );
+  if (!selectorMatches(spec.allowedNamespaces, namespace.labels))
+    return say(
+      'stalled',
+      Reason.NamespaceNotAllowed,
+      `BranchClass ${metadata.name} does not allow namespace ${restore.metadata.namespace ?? ''}: label the namespace ${describeSelector(spec.allowedNamespaces)}, or use another class`,
+    );
+  if (spec.restore?.allowed !== true)
+    return say(
+      'stalled',
+      Reason.RestoreNotAllowed,
+      `BranchClass ${metadata.name} does not allow branches of the past: ask the platform team to set spec.restore.allowed; the restore then goes on by itself`,
+    );
+  return undefined;
+}
+
+/** What time does not mend: an instant that is too old gets older, and one of the future was a mistake. */
+function untimely({ restore }: World, bclass: BranchClass, now: Date): Plan | undefined {
+  const requested = requestedTime(restore);
+  const problem = requested && instantProblem(requested, bclass, { now, created: restore.metadata.creationTimestamp });
+  return problem && end(problem.reason);
+}
+
+function taken({ restore, target }: World): Plan | undefined {
+  if (target.is === 'absent') return undefined;
+  return say(
+    'stalled',
+    Reason.TargetExists,
+    `DatabaseBranch ${branchNameOf(restore)} exists already, and this restore did not make it; it is not touched. Create another restore with another spec.branchTemplate.metadata.name; or delete that object, if nobody needs it: this restore then goes on by itself`,
+  );
+}
