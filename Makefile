@@ -3,11 +3,11 @@
 
 RUN = @PATH="$(CURDIR)/node_modules/.bin:$$PATH"
 
-.PHONY: help setup demo test chaos check format generate build emulator mutation bench clean
+.PHONY: help setup demo test chaos check format generate build emulator mutation bench bench-restore clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
 demo: setup ## Show the main job from end to end; CONTEXT=<kube context> uses that cluster, KEEP=1 leaves it running
 	$(RUN) CONTEXT='$(CONTEXT)' KEEP='$(KEEP)' node scripts/demo.ts
@@ -32,6 +32,9 @@ build: setup ## Bundle the operator and the emulator into dist/
 
 bench: setup ## Measure what docs/benchmarks.md records, about 25 minutes; ROWS=one,many picks rows, RECORD=1 writes them down
 	$(RUN) ROWS='$(ROWS)' OUT='$(OUT)' RECORD='$(RECORD)' node scripts/bench.ts
+
+bench-restore: setup ## Measure restores on real databases of SIZES=63,1000 megabytes; RECORD=1 writes the figures down
+	$(RUN) ROWS=restore SIZES='$(SIZES)' OUT='$(OUT)' RECORD='$(RECORD)' node scripts/bench.ts
 
 emulator: setup ## Run a local Lakebase; ARGS="..." are its arguments
 	$(RUN) node src/emulator/main.ts $(ARGS)

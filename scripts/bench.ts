@@ -25,7 +25,7 @@ interface Measured {
 }
 
 const machine = { cores: availableParallelism(), memoryGB: Math.round(totalmem() / 1e9), node: process.version };
-const command = `make bench${process.env['ROWS'] ? ` ROWS=${process.env['ROWS']}` : ''}`;
+const command = ['make bench', ...['ROWS', 'SIZES'].filter((name) => process.env[name]).map(settingOf)].join(' ');
 
 await runMain(async () => {
   const chosen = chosenRows(process.env['ROWS'] ?? '');
@@ -44,8 +44,12 @@ await runMain(async () => {
   if (measured.some(({ failure }) => failure !== undefined)) process.exitCode = 1;
 });
 
+function settingOf(name: string): string {
+  return `${name}=${process.env[name]}`;
+}
+
 function chosenRows(names: string): readonly Row[] {
-  if (names === '') return rows;
+  if (names === '') return rows.filter(({ apart }) => !apart);
   return names.split(',').map((name) => {
     const row = rows.find((each) => each.name === name.trim());
     if (row) return row;

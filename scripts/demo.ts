@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { findOrBuildBinaries } from '../test/control-plane/binaries.ts';
 import { failedLogs, startStack, type Stack } from '../test/stack/stack.ts';
 import { createScreen, type Screen } from './demo/screen.ts';
-import { fillSamples, preview } from './demo/samples.ts';
+import { fillSamples, preview, undo } from './demo/samples.ts';
 import { farewell } from './demo/farewell.ts';
 import { showStory } from './demo/story.ts';
+import { snapSeconds } from './demo/undo.ts';
 import { runMain, SetupError } from './long-step.mjs';
 
 const context = process.env['CONTEXT'] || undefined;
@@ -29,7 +30,9 @@ await runMain(async () => {
   // Before the clock starts: it may take minutes the first time, and shows its own progress.
   if (context === undefined) await findOrBuildBinaries();
   const screen = createScreen(process.stdout);
-  process.stdout.write('lakebranch: a preview gets its own copy of production, and loses it when it ends.\n');
+  process.stdout.write(
+    'lakebranch: a preview gets its own copy of production; and production gets back what somebody deleted.\n',
+  );
   const interrupted = interruption();
   const starting = start(screen);
   const stack = await Promise.race([starting, interrupted]).catch(async (error: unknown) => {
@@ -54,7 +57,8 @@ async function start(screen: Screen): Promise<Stack> {
   try {
     return await startStack({
       ...(context === undefined ? {} : { context }),
-      namespaces: [preview.namespace],
+      namespaces: [preview.namespace, undo.namespace],
+      emulatorArgs: [`--source-time-snap=${snapSeconds}s`],
       onPart: (part) => screen.say(`${part.padEnd(16)}${screen.seconds().toFixed(1)} s   ${partWords[part] ?? ''}`),
     });
   } catch (error) {

@@ -53,10 +53,13 @@ test('every setting of the operator is in the table of docs/operations.md, with 
     expect(rows.get(name), name).toBe(`\`${preset.replaceAll('_', '')}\``);
 });
 
-test('docs/architecture.md has a line for every file of the loop of a DatabaseBranch', () => {
-  const [, section = ''] = read('docs/architecture.md').split('## The files of');
+test.each([
+  ['database-branch', '## The files of `controllers/database-branch`'],
+  ['point-in-time-restore', '## Restores'],
+])('docs/architecture.md has a line for every file of the loop %s', (folder, heading) => {
+  const section = read('docs/architecture.md').split(`${heading}\n`)[1]?.split('\n## ')[0] ?? '';
   const named = [...section.matchAll(/^\| `([a-z-]+\.ts)`/gm)].map(([, file]) => file);
-  const files = globSync('*.ts', { cwd: join(root, 'src/controllers/database-branch') });
+  const files = globSync('*.ts', { cwd: join(root, 'src/controllers', folder) });
   expect(new Set(named)).toEqual(new Set(files.filter((file) => !file.endsWith('.test.ts'))));
 });
 

@@ -1,5 +1,5 @@
 // What somebody who keeps the demo running needs to know.
-import { preview } from './samples.ts';
+import { preview, undo } from './samples.ts';
 import type { Screen } from './screen.ts';
 import type { Stack } from '../../test/stack/stack.ts';
 
@@ -21,7 +21,7 @@ function ending(context: string | undefined): string {
   if (context === undefined) return '';
   const at = `kubectl --context=${context} delete`;
   return [
-    `${at} namespace ${preview.namespace} &&`,
+    `${at} namespace ${preview.namespace} ${undo.namespace} --ignore-not-found &&`,
     `${at} branchclass --all &&`,
     `${at} -f crds -f deploy/rbac.yaml &&`,
     '',

@@ -10,6 +10,7 @@ const samples = join(import.meta.dirname, '../../deploy/samples');
 
 /** What the samples call things. */
 export const preview = { namespace: 'preview-42', name: 'database' } as const;
+export const undo = { namespace: 'incident', name: 'undo' } as const;
 
 /** Writes the manifests into a folder of the stack that only this user can read, and returns it. */
 export async function fillSamples({ dir, provider, manager, login }: Stack): Promise<string> {
@@ -27,6 +28,16 @@ export async function fillSamples({ dir, provider, manager, login }: Stack): Pro
     await writeFile(join(folder, file), documents.map(String).join('---\n'), { mode: 0o600 });
   }
   return folder;
+}
+
+/** Writes deploy/samples/more/restore.yaml with this instant, and returns the path of it. */
+export async function fillRestore({ dir }: Stack, time: Date): Promise<string> {
+  const file = join(dir, 'restore.yaml');
+  const documents = parseAllDocuments(await readFile(join(samples, 'more/restore.yaml'), 'utf8')) as Document[];
+  for (const document of documents)
+    if (document.get('kind') === 'PointInTimeRestore') document.setIn(['spec', 'target', 'time'], time.toISOString());
+  await writeFile(file, documents.map(String).join('---\n'));
+  return file;
 }
 
 const credentialsOf = ({ clientId, clientSecret }: ServicePrincipal): Record<string, string> => ({

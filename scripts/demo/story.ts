@@ -1,4 +1,4 @@
-// The main job, chapter by chapter.
+// The main job, chapter by chapter; the undo button is the second act.
 import { databaseBranchResource, secretResource } from '../../src/api/names.ts';
 import type { DatabaseBranch } from '../../src/api/v1alpha1/database-branch.ts';
 import type { Secret } from '../../src/credentials/secret.ts';
@@ -7,10 +7,11 @@ import type { Stack } from '../../test/stack/stack.ts';
 import { until } from '../../test/stack/until.ts';
 import { connect, countEntities, loginOf, refusalOf, withConnection, type Login } from './database.ts';
 import { productionLogin, seedProduction } from './production.ts';
-import { preview } from './samples.ts';
+import { preview, undo } from './samples.ts';
 import type { Screen } from './screen.ts';
 import { watchTable } from './table.ts';
-import { timelineOf, timelineTable } from './timeline.ts';
+import { forkOf, seconds, timelineOf, timelineTable } from './timeline.ts';
+import { showUndo } from './undo.ts';
 
 /** `samples` is the folder of the filled manifests. With `keep` there is a branch again at the end. */
 export async function showStory(
@@ -20,11 +21,13 @@ export async function showStory(
   { keep }: { keep: boolean },
 ): Promise<void> {
   const production = await seed(screen, stack);
+  const seeded = Date.now();
   await showApply(screen, stack, samples);
   await showSecret(screen, stack);
   await showIsolation(screen, stack, production);
   await showRotation(screen, stack);
   await showReset(screen, stack);
+  await showUndo(screen, stack, { production, seeded });
   await showDeletion(screen, stack);
   if (!keep) return;
   await stack.kubectl('apply', '-f', samples);
@@ -70,15 +73,12 @@ async function showTimeline(screen: Screen, { operator, emulator }: Stack, begun
   const journal = await emulator.journal();
   const moments = timelineOf(await operator.log(), journal, begun);
   screen.say(...timelineTable(moments), '');
-  const instant = (what: string): number => Date.parse(journal.findLast((entry) => entry.what === what)?.at ?? '');
-  const fork = instant('branch.ready') - instant('branch.create');
+  const fork = forkOf(journal);
   const all = (moments.at(-1)?.at ?? 0) - (moments[0]?.at ?? 0);
   screen.say(
     `From finalizer to Secret: ${seconds(all)}. The emulator’s fork took ${seconds(fork)} of it, all else ${seconds(all - fork)}.`,
   );
 }
-
-const seconds = (ms: number): string => `${(ms / 1000).toFixed(2)} s`;
 
 async function showSecret(screen: Screen, stack: Stack): Promise<void> {
   screen.chapter('The Secret');
@@ -191,16 +191,16 @@ const resetLine = (cells: readonly string[]): string =>
   cells.map((cell, column) => cell.padEnd([8, 14, 16, 24][column] ?? 0)).join('');
 
 async function showDeletion(screen: Screen, stack: Stack): Promise<void> {
-  screen.chapter('The preview ends');
-  screen.command(`kubectl delete namespace ${preview.namespace}`);
+  screen.chapter('The end');
+  screen.command(`kubectl delete namespace ${preview.namespace} ${undo.namespace}`);
   const begun = Date.now();
-  await stack.kubectl('delete', 'namespace', preview.namespace);
-  const namespaceGone = Date.now() - begun;
+  await stack.kubectl('delete', 'namespace', preview.namespace, undo.namespace);
+  const namespacesGone = Date.now() - begun;
   const left = (await stack.emulator.branches()).filter(({ state }) => state !== 'DELETED').map(({ id }) => id);
   if (left.length !== 1) throw new Error(`branches are left: ${left.join(', ')}`);
   const deleted = (await stack.emulator.journal()).findLast(({ what }) => what === 'branch.delete');
   screen.say(
-    `Its branches are gone after ${seconds(Date.parse(deleted?.at ?? '') - begun)}, the namespace after ${seconds(namespaceGone)}:`,
+    `Their branches are gone after ${seconds(Date.parse(deleted?.at ?? '') - begun)}, the namespaces after ${seconds(namespacesGone)}:`,
   );
   screen.say('Kubernetes waits before it begins to empty a namespace, and before it looks again.');
   screen.say(`What the project still has: ${left.join(', ')}.`);

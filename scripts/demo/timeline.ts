@@ -24,6 +24,15 @@ const words: Readonly<Record<string, string>> = {
   'endpoint.update': 'changes the endpoint',
 };
 
+export const seconds = (ms: number): string => `${(ms / 1000).toFixed(2)} s`;
+
+/** How long the provider took for the newest branch, in milliseconds. */
+export function forkOf(journal: readonly JournalLine[]): number {
+  const created = journal.findLast(({ what }) => what === 'branch.create');
+  const ready = journal.findLast(({ what, name }) => what === 'branch.ready' && name === created?.name);
+  return Date.parse(ready?.at ?? '') - Date.parse(created?.at ?? '');
+}
+
 /** Everything since `from` (milliseconds since the epoch) that has words, oldest first. */
 export function timelineOf(log: readonly LogLine[], journal: readonly JournalLine[], from: number): Moment[] {
   const ours = log
@@ -41,8 +50,8 @@ export function timelineTable(moments: readonly Moment[]): string[] {
   const column = 34;
   const header = `${'after'.padEnd(10)}${'lakebranch'.padEnd(column)}Lakebase`;
   const lines = moments.map(({ at, who, what }) => {
-    const seconds = `${((at - (moments[0]?.at ?? at)) / 1000).toFixed(2)} s`.padEnd(10);
-    return who === 'lakebranch' ? `${seconds}${what}` : `${seconds}${''.padEnd(column)}${what}`;
+    const after = seconds(at - (moments[0]?.at ?? at)).padEnd(10);
+    return who === 'lakebranch' ? `${after}${what}` : `${after}${''.padEnd(column)}${what}`;
   });
   return [header, ...lines];
 }

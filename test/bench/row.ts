@@ -5,6 +5,7 @@ import { away, life, steady } from './long-times.ts';
 import { many } from './many.ts';
 import { namespace } from './namespace.ts';
 import { one } from './one.ts';
+import { restore } from './restore.ts';
 import { rotation } from './rotation.ts';
 import type { Say } from './say.ts';
 
@@ -12,6 +13,8 @@ export interface Row {
   readonly name: string;
   readonly title: string;
   readonly measure: (say: Say) => Promise<readonly Figure[]>;
+  /** Runs only when it is asked for by name. */
+  readonly apart?: true;
 }
 
 export const rows: readonly Row[] = [
@@ -23,4 +26,5 @@ export const rows: readonly Row[] = [
   { name: 'steady', title: 'Steady state', measure: steady },
   { name: 'life', title: 'Life left of tokens', measure: life },
   { name: 'away', title: 'Operator or cluster away', measure: away },
+  { name: 'restore', title: 'A restore, apply → rows read', measure: restore, apart: true },
 ];

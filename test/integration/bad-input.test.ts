@@ -4,8 +4,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { changed } from '../builders/merge.ts';
 import { sharedControlPlane } from '../control-plane/shared.ts';
 import { badInput, badSpec, fieldOfRule, unknownFields, type BadSpec } from '../fixtures/bad-values.ts';
-import { minimal } from '../fixtures/branch-class-cases.ts';
+import { minimal as minimalClass } from '../fixtures/branch-class-cases.ts';
 import type { Spec } from '../fixtures/manifest-cases.ts';
+import { minimal as minimalRestore } from '../fixtures/point-in-time-restore-cases.ts';
 import { installCrds } from './install-crds.ts';
 import { RawApi } from './raw-api.ts';
 import { complaintsOf, dryRunCreate, kindNamed, namespace } from './tried-manifests.ts';
@@ -25,7 +26,8 @@ afterAll(() => {
 /** Rules are looked at only where nothing required is missing. */
 const bases: readonly (readonly [name: string, base: Spec])[] = [
   ['DatabaseBranch', {}],
-  ['BranchClass', minimal],
+  ['BranchClass', { ...minimalClass, restore: { allowed: true } }],
+  ['PointInTimeRestore', minimalRestore],
 ];
 
 describe.each(bases)('%s', (name, base) => {

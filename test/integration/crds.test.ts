@@ -5,6 +5,7 @@ import { parseAllDocuments } from 'yaml';
 import { apiGroup, apiVersion } from '../../src/api/names.ts';
 import { branchClassSchema } from '../../src/api/v1alpha1/branch-class.ts';
 import { databaseBranchSchema } from '../../src/api/v1alpha1/database-branch.ts';
+import { pointInTimeRestoreSchema } from '../../src/api/v1alpha1/point-in-time-restore.ts';
 import { statusBeforeFirstLook } from '../../src/api/v1alpha1/schema.ts';
 import { pathOf } from '../../src/kit/kube-http.ts';
 import type { KubeObject } from '../../src/kit/kube.ts';
@@ -13,6 +14,7 @@ import type { StructuralSchema } from '../../scripts/generate/structural.ts';
 import { sharedControlPlane } from '../control-plane/shared.ts';
 import * as classCases from '../fixtures/branch-class-cases.ts';
 import * as branchCases from '../fixtures/database-branch-cases.ts';
+import * as restoreCases from '../fixtures/point-in-time-restore-cases.ts';
 import { fullStatuses } from '../fixtures/full-statuses.ts';
 import type { Refused, RefusedChange, Spec } from '../fixtures/manifest-cases.ts';
 import { installCrds, type InstalledCrd } from './install-crds.ts';
@@ -52,6 +54,7 @@ test('the API server takes the CRDs as they are, without a warning', () => {
 const suites = [
   { kind: kindNamed('DatabaseBranch'), schema: databaseBranchSchema, cases: branchCases },
   { kind: kindNamed('BranchClass'), schema: branchClassSchema, cases: classCases },
+  { kind: kindNamed('PointInTimeRestore'), schema: pointInTimeRestoreSchema, cases: restoreCases },
 ];
 
 describe.each(suites.map((suite) => [suite.kind.resource.kind, suite] as const))(
@@ -79,7 +82,10 @@ describe.each(suites.map((suite) => [suite.kind.resource.kind, suite] as const))
 
     test('begins as not looked at', async () => {
       const { body } = await dryRunCreate(api, kind, cases.accepted[0]![1]);
-      expect(body['status']).toEqual(statusBeforeFirstLook());
+      const { observedGeneration, conditions } = body['status'] as ReturnType<typeof statusBeforeFirstLook>;
+      const [before] = statusBeforeFirstLook().conditions;
+      expect(observedGeneration).toBe(-1);
+      expect(conditions).toEqual(waitedFor(name).map((type) => ({ ...before, type })));
     });
 
     test('keeps every field of a status', async () => {
@@ -103,6 +109,9 @@ describe.each(suites.map((suite) => [suite.kind.resource.kind, suite] as const))
     });
   },
 );
+
+/** The conditions that are there from the first second, because people and tools wait for them. */
+const waitedFor = (kind: string): string[] => (kind === 'PointInTimeRestore' ? ['Ready', 'Succeeded'] : ['Ready']);
 
 const brokenRule = (refusal: Refused | RefusedChange): { field: string; message: string } => {
   const [field, message] = refusal.slice(-2) as [string, string];
@@ -179,12 +188,30 @@ describe('a DatabaseBranch', () => {
   });
 });
 
+describe('a PointInTimeRestore', () => {
+  const kind = kindNamed('PointInTimeRestore');
+
+  test('may have a name of 63 characters, and no more', async () => {
+    expect((await dryRunCreate(api, kind, restoreCases.minimal, 'n'.repeat(63))).code).toBe(201);
+    expectRefused(
+      await dryRunCreate(api, kind, restoreCases.minimal, 'n'.repeat(64)),
+      '<nil>',
+      'metadata.name must have at most 63 characters, so that it fits into a label: shorten it',
+    );
+  });
+
+  test('must say what it brings back', async () => {
+    expectRefused(await dryRunCreate(api, kind, undefined), 'spec', 'Required value');
+  });
+});
+
 test.each([
   [
     'DatabaseBranch',
     ['Name', 'Ready', 'Status', 'Source', 'Expires', 'Age'],
     ['Branch', 'Host', 'Token-Expires', 'Class', 'Message'],
   ],
+  ['PointInTimeRestore', ['Name', 'Succeeded', 'Status', 'Requested', 'Actual', 'Skew', 'Branch', 'Age'], ['Message']],
   ['BranchClass', ['Name', 'Ready', 'Status', 'Project', 'Source', 'Age'], ['Workspace', 'Message']],
 ])('kubectl get %s shows the columns that matter', async (name, narrow, wide) => {
   const accept = 'application/json;as=Table;v=v1;g=meta.k8s.io';
@@ -201,8 +228,8 @@ test('the kinds are listed under a category of their own, never under all', asyn
   const resources = (body['resources'] as { name: string; shortNames?: string[]; categories?: string[] }[]).filter(
     (resource) => !resource.name.includes('/'),
   );
-  expect(resources.map(({ categories }) => categories)).toEqual([['lakebranch'], ['lakebranch']]);
-  expect(new Set(resources.flatMap(({ shortNames }) => shortNames))).toEqual(new Set(['dbb', 'bclass']));
+  expect(resources.map(({ categories }) => categories)).toEqual(Array(3).fill(['lakebranch']));
+  expect(new Set(resources.flatMap(({ shortNames }) => shortNames))).toEqual(new Set(['dbb', 'pitr', 'bclass']));
 });
 
 test('the sample manifests are accepted in their order', async () => {

@@ -1,8 +1,16 @@
 // The operator as it is installed, on a real API server, against real PostgreSQL: the main job and its way out.
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
-import { branchClassResource, databaseBranchResource, namespaceResource, secretResource } from '../../src/api/names.ts';
+import {
+  annotationKey,
+  branchClassResource,
+  databaseBranchResource,
+  namespaceResource,
+  pointInTimeRestoreResource,
+  secretResource,
+} from '../../src/api/names.ts';
+import type { PointInTimeRestore } from '../../src/api/v1alpha1/point-in-time-restore.ts';
 import type { Secret } from '../../src/credentials/secret.ts';
-import { keyOf } from '../../src/kit/kube.ts';
+import { keyOf, type KubeObject } from '../../src/kit/kube.ts';
 import { untrueSecrets } from '../stack/truth.ts';
 import { until } from '../stack/until.ts';
 import { base64, World, type Key } from '../stack/world.ts';
@@ -123,6 +131,64 @@ test.concurrent(
       const wasThere = secrets.filter(({ is, object }) => is === 'ADDED' && keyOf(object.metadata) === keyOf(key));
       expect(wasThere).toHaveLength(1);
     }
+  },
+);
+
+test.concurrent(
+  'a restore does all of its own part with the rights that it has, on objects as the API server keeps them',
+  async () => {
+    const name = 'restores';
+    const key = (restore: string): Key => ({ namespace: name, name: restore });
+    const restore = (of: string, target: object): Promise<KubeObject> =>
+      world.stack.kube.create<KubeObject>(pointInTimeRestoreResource, {
+        metadata: key(of),
+        spec: { source: { className: name, branch: 'production' }, target },
+      } as KubeObject);
+    const whenStalled = (of: string): Promise<PointInTimeRestore> =>
+      until(`${of} is stalled`, async () => {
+        const { metadata, status } = await world.stack.kube.get<PointInTimeRestore>(
+          pointInTimeRestoreResource,
+          key(of),
+        );
+        return (
+          status?.conditions?.some(({ type }) => type === 'Stalled') && ({ metadata, status } as PointInTimeRestore)
+        );
+      });
+    await world.namespace(name);
+    await world.bclass(name);
+    await restore('undo', { ago: '15m' });
+    const refused = await whenStalled('undo');
+    expect(refused.status?.conditions?.find(({ type }) => type === 'Ready')?.reason).toBe('RestoreNotAllowed');
+
+    await world.stack.kube.mergePatch(branchClassResource, { name }, { spec: { restore: { allowed: true } } });
+    const object = await until('its object is there', async () => (await world.get(key('undo'))) ?? false);
+    expect(object.metadata.annotations?.[annotationKey.restore]).toBe(refused.metadata.uid);
+    // It knows its own, although the API server has filled in the defaults.
+    await until('it says what it made', async () => {
+      const { status } = await world.stack.kube.get<PointInTimeRestore>(pointInTimeRestoreResource, key('undo'));
+      return status?.branchRef?.name === 'undo';
+    });
+
+    // An instant at which production was there for sure.
+    await restore('real', { time: new Date(Date.now() - 1000).toISOString() });
+    const done = await world.stack.kubectl(
+      '-n',
+      name,
+      'wait',
+      '--for=condition=Succeeded',
+      '--timeout=60s',
+      'pitr/real',
+    );
+    expect(done).toMatch(/met$/);
+    expect(await world.query(await world.secret(key('real')), 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
+
+    await restore('never', { time: new Date(Date.now() + 3_600_000).toISOString() });
+    expect(await world.stack.kubectl('-n', name, 'wait', '--for=condition=Succeeded=false', 'pitr/never')).toMatch(
+      /met$/,
+    );
+    const never = await whenStalled('never');
+    expect(never.metadata.annotations?.[annotationKey.ended]).toMatch(/\/RestoreTimeInFuture\//);
+    expect(await world.get(key('never'))).toBeUndefined();
   },
 );
 

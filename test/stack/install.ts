@@ -1,13 +1,15 @@
 // What `kubectl apply -f crds -f deploy/rbac.yaml` does, and its undoing in a cluster that is not ours.
 import { join } from 'node:path';
-import { branchClassResource, databaseBranchResource } from '../../src/api/names.ts';
+import { branchClassResource, databaseBranchResource, pointInTimeRestoreResource } from '../../src/api/names.ts';
 import { SetupError } from '../../scripts/long-step.mjs';
 import { runKubectl, type KubectlTarget } from './kubectl.ts';
 
 const root = join(import.meta.dirname, '../..');
 const crds = join(root, 'crds');
 const rbac = join(root, 'deploy/rbac.yaml');
-const kinds = [databaseBranchResource, branchClassResource].map(({ plural, group }) => `${plural}.${group}`);
+const kinds = [databaseBranchResource, branchClassResource, pointInTimeRestoreResource].map(
+  ({ plural, group }) => `${plural}.${group}`,
+);
 
 export async function install(cluster: KubectlTarget): Promise<void> {
   await runKubectl(cluster, ['apply', '--server-side', '-f', crds, '-f', rbac]);
@@ -33,6 +35,7 @@ export async function refuseIfInUse(
 /** While the operator still runs: it is the one that deletes the branches. */
 export async function removeObjects(cluster: KubectlTarget, namespaces: readonly string[]): Promise<void> {
   const patience = '--timeout=90s';
+  await runKubectl(cluster, ['delete', 'pointintimerestores', '--all', '--all-namespaces', patience]);
   await runKubectl(cluster, ['delete', 'databasebranches', '--all', '--all-namespaces', patience]);
   await runKubectl(cluster, ['delete', 'branchclasses', '--all', patience]);
   for (const name of namespaces)

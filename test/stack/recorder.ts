@@ -6,9 +6,11 @@ import {
   eventResource,
   managedByLabel,
   namespaceResource,
+  pointInTimeRestoreResource,
   secretResource,
 } from '../../src/api/names.ts';
 import type { DatabaseBranch } from '../../src/api/v1alpha1/database-branch.ts';
+import type { PointInTimeRestore } from '../../src/api/v1alpha1/point-in-time-restore.ts';
 import type { Secret } from '../../src/credentials/secret.ts';
 import { keyOf, type Kube, type KubeObject, type ResourceType, type WatchEvent } from '../../src/kit/kube.ts';
 import { expectLawfulStatus, type StatusObject } from '../kstatus.ts';
@@ -28,6 +30,7 @@ export interface KubeEvent extends KubeObject {
 export interface Recorder {
   readonly objects: readonly Sighting<DatabaseBranch>[];
   readonly classes: readonly Sighting<KubeObject>[];
+  readonly restores: readonly Sighting<PointInTimeRestore>[];
   readonly secrets: readonly Sighting<Secret>[];
   readonly events: readonly Sighting<KubeEvent>[];
   readonly namespaces: readonly Sighting<KubeObject>[];
@@ -65,9 +68,10 @@ export async function startRecorder(kube: Kube): Promise<Recorder> {
     return sightings;
   };
   const ours = { labelSelector: `${managedByLabel.key}=${managedByLabel.value}` };
-  const [objects, classes, secrets, events, namespaces] = await Promise.all([
+  const [objects, classes, restores, secrets, events, namespaces] = await Promise.all([
     record<DatabaseBranch>(databaseBranchResource, { onSight: judge }),
     record<KubeObject>(branchClassResource, { onSight: judge }),
+    record<PointInTimeRestore>(pointInTimeRestoreResource, { onSight: judge }),
     record<Secret>(secretResource, ours),
     record<KubeEvent>(eventResource),
     record<KubeObject>(namespaceResource),
@@ -75,6 +79,7 @@ export async function startRecorder(kube: Kube): Promise<Recorder> {
   return {
     objects,
     classes,
+    restores,
     secrets,
     events,
     namespaces,
