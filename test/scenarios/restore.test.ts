@@ -235,6 +235,21 @@ describe('what is refused', () => {
     expect(world.succeeded('undo'), world.describe()).toBe('True Restored');
   });
 
+  test('a position that turns out to be older than the class allows: no login, no branch, and both are told', async () => {
+    await begin([{ spec: { restore: { allowed: true, maxAge: '2h', via: 'Any' } } }]);
+    world.restore('undo', { lsn: position });
+    await world.settle();
+    expect(world.succeeded('undo'), world.describe()).toBe('False RestoreWindowExceeded');
+    expect(kstatusOf(restored())).toBe('Failed');
+    expect(restored().status).toMatchObject({ actualLSN: position, actualTime: '2026-11-25T10:56:02.000Z' });
+    expect(said()).toMatch(/is the source as of 2026-11-25T10:56:02\.000Z, further back than spec\.restore\.maxAge/);
+    expect(world.ready('undo')).toBe('False RestoreWindowExceeded');
+    expect(ids()).toEqual([]);
+    expect(world.emulator.admin.log().filter(({ what }) => what === 'credential.mint')).toEqual([]);
+    await world.settle(3 * hourMs);
+    expect(made()).toBe(1);
+  });
+
   test('a class that goes half-way: what its object says, and on when the class is back', async () => {
     await begin([allowed], { behaviour: { ...slow, initMs: 30_000 } });
     world.restore('undo', past);

@@ -147,7 +147,7 @@ export const lastingReasons = {
     },
     RestoreWindowExceeded: {
       meaning:
-        'The instant lies further back than spec.restore.maxAge of the class allows, than the provider keeps the history of the project, or than the source branch exists.',
+        'The instant, or that of the position, lies further back than spec.restore.maxAge of the class allows, than the provider keeps the history of the project, or than the source branch exists.',
       remedy:
         'Ask for a later instant: with another PointInTimeRestore, or another spec.source and a new spec.reset.token in the same edit. Have the history retention of the project raised before the next incident.',
       terminal: true,

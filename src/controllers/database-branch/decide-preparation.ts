@@ -5,8 +5,8 @@ import type { Branch, Endpoint, Role } from '../../lakebase/model.ts';
 import { issueStep, loginStep } from './decide-credential.ts';
 import { roleDefect } from './ours.ts';
 import { askAgainMs } from './pacing.ts';
-import { missed } from './past.ts';
-import { look, stall, trouble, waitFor, writeRefused, type Plan, type Wait } from './plan.ts';
+import { missed, tooOld, type Past } from './past.ts';
+import { look, stall, trouble, waitFor, writeRefused, type PastReason, type Plan, type Wait } from './plan.ts';
 import { sizeChange } from './size.ts';
 import type { Wish } from './wish.ts';
 import { isReset, type BranchView, type FailureView, type World } from './world.ts';
@@ -39,11 +39,23 @@ function withEndpoint(world: World, wish: Wish, view: BranchView, branch: Branch
 /** Judged before any token is minted. A reset that missed its instant leaves what is served alone. */
 function pastMissed(world: World, { past }: Wish, view: BranchView, branch: Branch): Plan | undefined {
   if (!past || view === world.served) return undefined;
-  const why = missed(past, branch);
-  if (why === undefined) return undefined;
-  if (!isReset(world)) return { do: 'markEnded', reason: 'TimeSkewTooLarge' };
-  const message = `${why}. No login is handed out for branch ${branch.id}; what was served before stays. Set another source.time and, in the same edit, a new spec.reset.token`;
-  return stall({ reason: Reason.TimeSkewTooLarge, message });
+  const verdict = verdictOn(world, past, branch);
+  if (!verdict) return undefined;
+  const { reason, why } = verdict;
+  if (!isReset(world)) return { do: 'markEnded', reason };
+  const message = `${why}. No login is handed out for branch ${branch.id}; what was served before stays. Set another source.${past.is} and, in the same edit, a new spec.reset.token`;
+  return stall({ reason: Reason[reason], message });
+}
+
+function verdictOn(
+  { bclass, clockSkewMs = 0 }: World,
+  past: Past,
+  branch: Branch,
+): { reason: PastReason; why: string } | undefined {
+  const wrong = missed(past, branch);
+  if (wrong !== undefined) return { reason: 'TimeSkewTooLarge', why: wrong };
+  const old = bclass && tooOld(past, bclass, branch, clockSkewMs);
+  return old === undefined ? undefined : { reason: 'RestoreWindowExceeded', why: old };
 }
 
 function endpointStarting({ id, createTime }: Branch, now: Date): Wait {

@@ -1,6 +1,7 @@
 // When a branch has ended, what is then taken away, and what is said. Pure.
 import { Reason } from '../../api/v1alpha1/reasons.ts';
 import { isAway, isBeingDeleted, isStranger, isThere, mayBeDeleted, type ThereView } from './ours.ts';
+import { isTold } from './past.ts';
 import { look, lookAround, stall, trouble, waitFor, type EndReason, type Plan, type Wait } from './plan.ts';
 import type { Problem, Wish } from './wish.ts';
 import { isReset, type BranchView, type World } from './world.ts';
@@ -102,9 +103,10 @@ export function decideEnded(world: World, ended: Ended): Plan {
 
 /** What the provider made instead goes on record before it is deleted: nobody can find out afterwards. */
 const mustTell = ({ object, wish }: World, { reason }: Ended, left: readonly ThereView[]): boolean =>
-  reason === 'TimeSkewTooLarge' &&
-  object.status?.restored === undefined &&
-  left.some(({ id, branch }) => id === wish?.branchId && branch.value.state === 'READY');
+  (reason === 'TimeSkewTooLarge' || reason === 'RestoreWindowExceeded') &&
+  wish?.past !== undefined &&
+  !isTold(wish.past, object.status?.restored) &&
+  left.some(({ id, branch }) => id === wish.branchId && branch.value.state === 'READY');
 
 function remains(ended: Ended, left: readonly ThereView[]): Plan {
   const next = left.find((view) => mayBeDeleted(view.branch.value) && !isBeingDeleted(view));
@@ -130,6 +132,7 @@ const reasons: Readonly<Record<EndReason, Reason>> = {
   LeaseLapsed: Reason.LeaseLapsed,
   DeletedExternally: Reason.DeletedExternally,
   TimeSkewTooLarge: Reason.TimeSkewTooLarge,
+  RestoreWindowExceeded: Reason.RestoreWindowExceeded,
 };
 
 const isEndReason = (reason: string): reason is EndReason => Object.hasOwn(reasons, reason);
@@ -148,6 +151,8 @@ function endedMessage(reason: EndReason, time: string): string {
       return `nobody extended the lease, and the provider removed the branch; seen at ${time}. ${again}`;
     case 'TimeSkewTooLarge':
       return `the provider did not make the past that was asked for (status.restored); the branch was deleted without a login for it. Ask for another instant: with another PointInTimeRestore, or another spec.source and a new spec.reset.token in the same edit`;
+    case 'RestoreWindowExceeded':
+      return `the position that was asked for is older than spec.restore.maxAge of the class allows (status.restored); the branch was deleted without a login for it. Ask for a later one: with another PointInTimeRestore, or another spec.source and a new spec.reset.token in the same edit`;
     case 'DeletedExternally':
       return `somebody deleted the branch at the provider; seen at ${time}. Nothing was made in its place. ${again}`;
   }

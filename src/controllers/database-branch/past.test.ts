@@ -19,7 +19,17 @@ import type { DatabaseBranch } from '../../api/v1alpha1/database-branch.ts';
 import { endedMark } from '../../lakebase/ids.ts';
 import { decide } from './decide.ts';
 import { done } from './outcome.ts';
-import { holdsAnotherPast, missed, pastOf, restoredFields, sentPast, sentTime, type Asker, type Past } from './past.ts';
+import {
+  holdsAnotherPast,
+  missed,
+  tooOld,
+  pastOf,
+  restoredFields,
+  sentPast,
+  sentTime,
+  type Asker,
+  type Past,
+} from './past.ts';
 import type { Plan } from './plan.ts';
 import { report } from './report.ts';
 import { absent } from './world.ts';
@@ -208,6 +218,11 @@ test('what was made instead goes on record before it is deleted', () => {
   expect(decided(world)).toBe('record');
   const recorded = { ...endedObject, status: { ...endedObject.status, restored: made } };
   expect(decided({ ...world, object: recorded })).toBe('deleteBranch');
+  const earlier = {
+    ...recorded,
+    status: { ...object.status, restored: { ...made, requestedTime: '2026-01-01T00:00:00.000Z' } },
+  };
+  expect(decided({ ...world, object: earlier })).toBe('record');
   expect(decided({ ...world, family: present({ branches: [], children: [] }) })).toBe('stalled TimeSkewTooLarge');
 });
 
@@ -262,4 +277,29 @@ test.each<[string, Past | undefined, Made, skewMs: number, boolean]>([
 ])('a branch of an earlier spec: %s', (_sentence, asked, made, skewMs, expected) => {
   const { createTime: _none, sourceTime: _neither, ...branch } = aBranch();
   expect(holdsAnotherPast(asked, { ...branch, ...made }, skewMs)).toBe(expected);
+});
+
+test('of an object that asks for no past nothing is to be told, though its mark says so', () => {
+  const world = aWorld({ bclass: allowing, object: endedObject, ended: mark, family: listed });
+  expect(short(decide(world, now))).toBe('deleteBranch');
+});
+
+test.each<[string, Past, Made, skewMs: number, boolean]>([
+  ['as old as the class allows', atLsn, { sourceTime: later(-hours(24)), createTime: now }, 0, false],
+  ['older', atLsn, { sourceTime: later(-hours(24) - 1), createTime: now }, 0, true],
+  ['our clock is ahead', atLsn, { sourceTime: later(-hours(24) - 1), createTime: now }, -1, false],
+  ['our clock is behind', atLsn, { sourceTime: later(-hours(24)), createTime: now }, 1, true],
+  ['an instant was checked before', past, { sourceTime: later(-hours(25)), createTime: now }, 0, false],
+  ['the provider does not tell of when it is', atLsn, { createTime: now }, 0, false],
+  ['nor how old the branch is', atLsn, { sourceTime: later(-hours(25)) }, 0, false],
+])('a position: %s', (_sentence, asked, change, skewMs, expected) => {
+  const { createTime: _none, sourceTime: _neither, ...branch } = aBranch();
+  expect(tooOld(asked, allowing, { ...branch, ...change }, skewMs) !== undefined).toBe(expected);
+});
+
+test('a position that is too old ends the object before any login', () => {
+  const branch = present(aBranch({ sourceLsn: '1/A0', sourceTime: later(-hours(30)), createTime: now }));
+  const wanted = { uid: 'br-1', branch };
+  expect(decided({ wanted, wish: { past: atLsn } })).toBe('ended RestoreWindowExceeded');
+  expect(decided({ wanted, wish: { past: atLsn }, served: 'wanted' })).toBe('look endpoint');
 });

@@ -75,6 +75,26 @@ export function sourceProblem(past: Past, { id, expireTime, createTime }: Branch
   };
 }
 
+/**
+ * How old a position is shows only when the branch is made. `skewMs`: the provider's clock minus ours, which was taken out
+ * of `createTime` but not of `sourceTime`. Undefined: young enough for the class, or the provider does not tell.
+ */
+export function tooOld(past: Past, bclass: BranchClass, branch: Branch, skewMs: number): string | undefined {
+  const { sourceTime, createTime } = branch;
+  const { maxAge } = bclass.spec.restore ?? {};
+  if (past.is === 'time' || !sourceTime || !createTime || maxAge === undefined) return undefined;
+  if (createTime.getTime() + skewMs - sourceTime.getTime() <= parseDuration(maxAge)) return undefined;
+  return `${past.requested} is the source as of ${sourceTime.toISOString()}, and class ${bclass.metadata.name} allows to go back by ${maxAge} (spec.restore.maxAge)`;
+}
+
+/** Whether the status tells what was made of this past; of an earlier one it tells nothing. */
+export const isTold = (past: Past, restored: Restored | undefined): boolean =>
+  past.is === 'time'
+    ? restored?.requestedTime === past.requested.toISOString()
+    : restored?.requestedLSN === past.requested;
+
+type Restored = NonNullable<NonNullable<DatabaseBranch['status']>['restored']>;
+
 /** Undefined: the branch holds what was asked for, or the provider says nothing that could be checked against it. */
 export function missed(past: Past, branch: Branch): string | undefined {
   return past.is === 'time' ? timeMissed(past, branch) : lsnMissed(past.requested, branch);
@@ -125,10 +145,7 @@ function position(lsn: string): bigint {
 }
 
 /** What the status remembers of a branch of the past, by which a restore judges it. */
-export function restoredFields(
-  past: Past,
-  { sourceTime, sourceLsn }: Branch,
-): NonNullable<NonNullable<DatabaseBranch['status']>['restored']> {
+export function restoredFields(past: Past, { sourceTime, sourceLsn }: Branch): Restored {
   return {
     ...(past.is === 'time' ? { requestedTime: past.requested.toISOString() } : { requestedLSN: past.requested }),
     ...(sourceTime ? { actualTime: sourceTime.toISOString() } : {}),

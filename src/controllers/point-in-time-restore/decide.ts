@@ -8,7 +8,7 @@ import { isReason, Reason } from '../../api/v1alpha1/reasons.ts';
 import { findCondition } from '../../kit/conditions.ts';
 import { endedOf } from '../database-branch/observe.ts';
 import { branchNameOf, instantProblem, requestedTime } from '../restores.ts';
-import { end, say, type Plan } from './plan.ts';
+import { end, say, type EndReason, type Plan } from './plan.ts';
 import { endedState } from './report-end.ts';
 import { endOnRecord, readiness, type World } from './world.ts';
 
@@ -29,9 +29,10 @@ export function decide(world: World, now: Date): Plan {
 function follow(object: DatabaseBranch): Plan {
   const { metadata, spec } = object;
   const ended = endedOf(metadata.annotations?.[annotationKey.ended], spec.reset?.token ?? '');
-  if (ended?.reason === Reason.TimeSkewTooLarge) {
-    if (hasTold(object)) return end(Reason.TimeSkewTooLarge);
-    const words = 'it does not hold what was asked for, and is about to say by how much';
+  const verdict = ended && verdicts.find((reason) => reason === ended.reason);
+  if (verdict) {
+    if (hasTold(object, verdict)) return end(verdict);
+    const words = 'it does not hold what was asked for, or what may be asked for, and is about to say by how much';
     return say('underWay', Reason.Restoring, named(object, words));
   }
   if (ended || metadata.deletionTimestamp) return end(Reason.RestoredBranchGone);
@@ -51,8 +52,11 @@ function repeat(object: DatabaseBranch): Plan {
 }
 
 /** Its mark comes before its status, which says what the provider made; a status that was lost says the verdict alone. */
-const hasTold = (object: DatabaseBranch): boolean =>
-  object.status?.restored !== undefined || readiness(object)?.reason === Reason.TimeSkewTooLarge;
+const hasTold = (object: DatabaseBranch, verdict: EndReason): boolean =>
+  object.status?.restored !== undefined || readiness(object)?.reason === verdict;
+
+/** What an object of the past says of the branch that was made for it. */
+const verdicts = [Reason.TimeSkewTooLarge, Reason.RestoreWindowExceeded] as const;
 
 function begin(world: World, now: Date): Plan {
   const { bclass, namespace } = world;

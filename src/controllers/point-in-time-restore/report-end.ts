@@ -56,6 +56,11 @@ function whatIsHeld({ requestedTime, actualTime, skewSeconds, actualLSN }: PastF
 function untimely(world: World, { reason, time }: Ended): string {
   const { bclass, restore } = world;
   const { creationTimestamp: created } = restore.metadata;
+  const { lsn } = restore.spec.target;
+  if (lsn !== undefined) {
+    const { actualTime = 'an instant that is not known' } = pastFields(world);
+    return `${lsn} is the source as of ${actualTime}, further back than spec.restore.maxAge of the class allows; the branch was deleted without a login for it. Create another restore with a later position`;
+  }
   const requested = requestedTimeOf(world);
   const problem =
     bclass.is === 'known' && requested && time
