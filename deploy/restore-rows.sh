@@ -54,7 +54,7 @@ export PGSERVICEFILE=$dir/services PGAPPNAME=restore-rows PGCONNECT_TIMEOUT=30
 
 # read_secret from|to NAMESPACE/SECRET: adds a service of that name, and leaves the host in from_host or to_host.
 read_secret() {
-  local fields host database
+  local fields host database key
   fields=$dir/$1
   kubectl -n "${2%/*}" get secret "${2#*/}" -o 'go-template={{range $key, $value := .data}}{{$key}} {{$value}}{{"\n"}}{{end}}' >"$fields" ||
     fail "Secret $2 cannot be read: is it there, and may you read it?"
@@ -62,9 +62,16 @@ read_secret() {
   host=$(field host) database=$(field database | grep . || field dbname)
   [ -n "$host" ] && [ -n "$database" ] && [ -n "$(field username)" ] && [ -n "$(field password)" ] ||
     fail "Secret $2 lacks one of host, database, username and password. It has: $(awk '{ print $1 }' "$fields" | xargs)"
+  [[ $host =~ ^[A-Za-z0-9.:_-]+$ ]] || fail "host in Secret $2 is not the name or address of one host."
+  # A second line would be read as further options, maybe of the other database.
+  for key in database dbname username port sslmode password; do
+    [[ $(field "$key") != *[[:cntrl:]]* ]] || fail "$key in Secret $2 has more than one line, or control characters."
+  done
+  # In a file of its own: tokens are longer than a line of a service file may be.
+  printf '*:*:*:*:%s\n' "$(field password | sed 's/[\\:]/\\&/g')" >"$dir/$1.password"
   {
     printf '[%s]\nhost=%s\nport=%s\n' "$1" "$host" "$(field port | grep . || echo 5432)"
-    printf 'dbname=%s\nuser=%s\npassword=%s\n' "$database" "$(field username)" "$(field password)"
+    printf 'dbname=%s\nuser=%s\npassfile=%s\n' "$database" "$(field username)" "$dir/$1.password"
     printf 'sslmode=%s\n' "$(field sslmode | grep . || echo require)"
     if [ -n "$(field certificates)" ]; then
       field certificates >"$dir/$1.crt"
