@@ -127,8 +127,18 @@ test.each<[string, WorldChange, string]>([
   ],
   [
     'what never ends stays for ever',
-    { wish: { life: 'retained', expiration: {} }, family: family([main()]) },
+    { wish: { life: 'retained', expiration: {} }, family: family([relative(endless)]) },
     'release: branch wanted is retained (Retained for ever)',
+  ],
+  [
+    'what the provider ends all the same is said',
+    { wish: { life: 'retained', expiration: {} }, family: family([main({ expireTime: later(hours(7)) })]) },
+    'release: branch wanted is retained (Retained 7 h)',
+  ],
+  [
+    'not while a create may still be under way',
+    { family: family([main({ expireTime: later(netAfterEnd) })]), memory: { postedMsAgo: 1000 } },
+    'wait Deleting, 59 s',
   ],
   [
     'so does what cannot expire',

@@ -38,7 +38,8 @@ function emptied(world: World, family: Family, now: Date): Plan {
   const left = family.branches.filter(isThere).filter(({ branch }) => !isStranger(world, branch.value));
   const kept = keptBranch(world, left);
   const toGo = left.filter((view) => view !== kept);
-  if (toGo.length === 0) return kept ? retain(world, kept, now) : settledAbsence(world);
+  if (toGo.length === 0)
+    return kept ? (retainStep(world, kept, now) ?? underWay(world) ?? retained(kept)) : settledAbsence(world);
   const parents = new Set(toGo.map(({ branch }) => branch.value.sourceBranch));
   const leaves = toGo.filter(({ id }) => !parents.has(id));
   const next = leaves.find((view) => mayBeDeleted(view.branch.value) && !isBeingDeleted(view));
@@ -57,16 +58,14 @@ function emptied(world: World, family: Family, now: Date): Plan {
 const keptBranch = ({ wish, served, ended }: World, left: readonly ThereView[]): ThereView | undefined =>
   wish?.life === 'retained' && !ended ? left.find(({ id }) => id === served?.id) : undefined;
 
-/** The object may go when the provider is seen to know the end of the branch: nobody will tell it later. */
-function retain({ wish }: World, view: ThereView, now: Date): Plan {
+/** Until the provider is seen to know the end of the branch: nobody will tell it later. */
+function retainStep({ wish }: World, view: ThereView, now: Date): Plan | undefined {
   const branch = view.branch.value;
   const { lease } = view.memory;
-  const why = `branch ${branch.id} is retained`;
   const expireTime = wish?.expiration.expireTime;
-  if (!wish || !expireTime || cannotExpire(branch)) return { do: 'release', why, left: { how: 'Retained' } };
+  if (!wish || !expireTime || cannotExpire(branch)) return undefined;
   const expiry = retainedExpiry(expireTime, believedCeilingMs(view, wish), now);
-  if (branch.expireTime && branch.expireTime.getTime() >= expiry.at.getTime() - toleranceMs)
-    return { do: 'release', why, left: { how: 'Retained', until: branch.expireTime } };
+  if (branch.expireTime && branch.expireTime.getTime() >= expiry.at.getTime() - toleranceMs) return undefined;
   if (lease && lease.nextInMs > 0)
     return waitFor(
       Reason.RetainPending,
@@ -75,6 +74,12 @@ function retain({ wish }: World, view: ThereView, now: Date): Plan {
     );
   return { do: 'setExpiry', branch, expiry, why: 'lease' };
 }
+
+const retained = ({ branch: { value: branch } }: ThereView): Plan => ({
+  do: 'release',
+  why: `branch ${branch.id} is retained`,
+  left: { how: 'Retained', ...(branch.expireTime && !cannotExpire(branch) ? { until: branch.expireTime } : {}) },
+});
 
 const refusalsToBelieve = 3;
 
@@ -144,11 +149,13 @@ function unreachableProvider(world: World): Plan {
   return waitFor(Reason.DeletionWaiting, message, { lookInMs: 10_000 });
 }
 
+const settledAbsence = (world: World): Plan => underWay(world) ?? { do: 'release', why: 'no branch is left' };
+
 // A uid on record proves that the id existed, so a 404 proves that it is gone. Without one, somebody's POST may be in flight.
-function settledAbsence({ wanted, memory }: World): Plan {
+function underWay({ wanted, memory }: World): Wait | undefined {
   const ledMs = wanted?.uid === undefined ? memory.leadingMs : Infinity;
   const quietMs = Math.min(ledMs, memory.postedMsAgo ?? Infinity);
-  if (quietMs >= settleMs) return { do: 'release', why: 'no branch is left' };
+  if (quietMs >= settleMs) return undefined;
   return waitFor(Reason.Deleting, 'making sure that no create is still under way', { lookInMs: settleMs - quietMs });
 }
 
