@@ -18,5 +18,9 @@ export async function writeStatus<S, T extends KubeObject & { status?: S }>(
   return kube.replace<T>(type, { ...object, status: next }, { ...options, subresource: 'status' });
 }
 
+/** A status that one of our writes left; not one that was lost, which the API server fills in from the CRD. */
+export const isWritten = (status: { readonly observedGeneration?: number } | undefined): boolean =>
+  (status?.observedGeneration ?? -1) !== -1;
+
 /** As it would come back from the API server: without undefined fields. */
 const plain = <S>(value: S): S => (value === undefined ? value : (JSON.parse(JSON.stringify(value)) as S));

@@ -38,8 +38,8 @@ function emptied(world: World, family: Family, now: Date): Plan {
   const left = family.branches.filter(isThere).filter(({ branch }) => !isStranger(world, branch.value));
   const kept = keptBranch(world, left);
   const toGo = left.filter((view) => view !== kept);
-  if (toGo.length === 0)
-    return kept ? (retainStep(world, kept, now) ?? underWay(world) ?? retained(kept)) : settledAbsence(world);
+  if (toGo.length === 0 && kept) return retainStep(world, kept, now) ?? underWay(world) ?? retained(kept);
+  if (toGo.length === 0) return settledAbsence(world);
   const parents = new Set(toGo.map(({ branch }) => branch.value.sourceBranch));
   const leaves = toGo.filter(({ id }) => !parents.has(id));
   const next = leaves.find((view) => mayBeDeleted(view.branch.value) && !isBeingDeleted(view));

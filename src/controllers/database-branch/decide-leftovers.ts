@@ -66,7 +66,8 @@ const neverServed = ({ object }: World, { uid }: Branch): boolean => object.stat
 const isStillNeeded = ({ served, object }: World, { strategy }: Wish, { uid }: Branch): boolean =>
   served === undefined && strategy !== 'Replace' && endOnRecord(object, uid) === undefined;
 
-const endOnRecord = ({ status }: World['object'], uid: string): string | undefined =>
+/** When a branch that was replaced goes, as the status says. */
+export const endOnRecord = ({ status }: World['object'], uid: string): string | undefined =>
   status?.superseded?.find((entry) => entry.uid === uid)?.until;
 
 /** As it was once said, or from now on. */

@@ -2,7 +2,17 @@
 import { Reason } from '../../api/v1alpha1/reasons.ts';
 import { isAway, isBeingDeleted, isStranger, isThere, mayBeDeleted, type ThereView } from './ours.ts';
 import { isTold } from './past.ts';
-import { look, lookAround, stall, trouble, waitFor, type EndReason, type Plan, type Wait } from './plan.ts';
+import {
+  look,
+  lookAround,
+  pastReasons,
+  stall,
+  trouble,
+  waitFor,
+  type EndReason,
+  type Plan,
+  type Wait,
+} from './plan.ts';
 import type { Problem, Wish } from './wish.ts';
 import { isReset, type BranchView, type World } from './world.ts';
 
@@ -103,7 +113,7 @@ export function decideEnded(world: World, ended: Ended): Plan {
 
 /** What the provider made instead goes on record before it is deleted: nobody can find out afterwards. */
 const mustTell = ({ object, wish }: World, { reason }: Ended, left: readonly ThereView[]): boolean =>
-  (reason === 'TimeSkewTooLarge' || reason === 'RestoreWindowExceeded') &&
+  pastReasons.some((known) => known === reason) &&
   wish?.past !== undefined &&
   !isTold(wish.past, object.status?.restored) &&
   left.some(({ id, branch }) => id === wish.branchId && branch.value.state === 'READY');

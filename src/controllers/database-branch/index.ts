@@ -12,7 +12,7 @@ import { isNotFound, keyOf, type Kube } from '../../kit/kube.ts';
 import type { Logger } from '../../kit/log.ts';
 import type { WorkQueue } from '../../kit/queue.ts';
 import { lookAgain, settled, type Next } from '../../kit/result.ts';
-import { writeStatus } from '../../kit/status.ts';
+import { isWritten, writeStatus } from '../../kit/status.ts';
 import type { Login } from '../../lakebase/login.ts';
 import type { Namespaces } from '../namespaces.ts';
 import type { Projects } from '../projects.ts';
@@ -206,19 +206,15 @@ const mayBeParent = ({ metadata, spec, status }: DatabaseBranch): string =>
  * wake each other never rest. Only that it was lost does, which neither of them causes.
  */
 function asksForMore(object: DatabaseBranch, before: DatabaseBranch): boolean {
-  if (!isWritten(object) && isWritten(before)) return true;
-  const [{ metadata }, { metadata: old }] = [object, before];
+  if (!isWritten(object.status) && isWritten(before.status)) return true;
   const asked = ({ generation, deletionTimestamp, annotations, finalizers }: DatabaseBranch['metadata']): unknown[] => [
     generation,
     deletionTimestamp,
     annotations,
     finalizers,
   ];
-  return !isDeepStrictEqual(asked(metadata), asked(old));
+  return !isDeepStrictEqual(asked(object.metadata), asked(before.metadata));
 }
-
-/** By us; not as the API server fills it in. */
-const isWritten = ({ status }: DatabaseBranch): boolean => (status?.observedGeneration ?? -1) !== -1;
 
 /** A class that only repeats its status wakes nobody. */
 function matters(bclass: BranchClass, old: BranchClass): boolean {

@@ -1,6 +1,5 @@
 // Looks, and writes nothing: first at what costs nothing or little, then at what a decision asks to see.
 import { annotationKey, databaseBranchFinalizer, secretResource } from '../../api/names.ts';
-import { describeSelector, selectorMatches } from '../../api/selector.ts';
 import { ConditionType } from '../../api/v1alpha1/conditions.ts';
 import type { BranchClass } from '../../api/v1alpha1/branch-class.ts';
 import type { DatabaseBranch } from '../../api/v1alpha1/database-branch.ts';
@@ -12,6 +11,7 @@ import { findCondition } from '../../kit/conditions.ts';
 import type { Clock } from '../../kit/clock.ts';
 import { isNotFound, type Kube } from '../../kit/kube.ts';
 import { branchTag, endedMark, parseBranchId, sameBranch } from '../../lakebase/ids.ts';
+import { classTerminating, namespaceNotAllowed } from '../classes.ts';
 import type { Namespaces } from '../namespaces.ts';
 import type { Projects } from '../projects.ts';
 import type { Provider, Providers } from '../providers.ts';
@@ -224,19 +224,11 @@ async function findClass(deps: ObserveDeps, object: DatabaseBranch): Promise<Cla
   const moved = movedClass(object, bclass);
   if (moved) return { bclass, problems: [moved] };
   const seen = await deps.providers.of(bclass);
-  const problems: Problem[] = [...terminating(bclass), ...(await namespaceProblems(deps, object, bclass))];
+  const namespace = object.metadata.namespace ?? '';
+  const notAllowed = namespaceNotAllowed(bclass, namespace, await deps.namespaces.read(namespace));
+  const problems = [classTerminating(bclass), notAllowed].filter((problem) => problem !== undefined);
   if (!seen.usable) return { bclass, problems: [...problems, { reason: seen.reason, message: seen.message }] };
   return { bclass, provider: seen.provider, problems };
-}
-
-function terminating(bclass: BranchClass): Problem[] {
-  if (!bclass.metadata.deletionTimestamp) return [];
-  return [
-    {
-      reason: Reason.ClassTerminating,
-      message: `BranchClass ${bclass.metadata.name} is being deleted: nothing new is created in it`,
-    },
-  ];
 }
 
 // Nothing may be concluded from the answers of another project: a 404 there says nothing about our branch.
@@ -252,17 +244,6 @@ function movedClass({ status }: DatabaseBranch, { metadata, spec }: BranchClass)
 }
 
 export const hostOf = (url: string): string => new URL(url).host;
-
-async function namespaceProblems(deps: ObserveDeps, object: DatabaseBranch, bclass: BranchClass): Promise<Problem[]> {
-  const name = object.metadata.namespace ?? '';
-  if (selectorMatches(bclass.spec.allowedNamespaces, (await deps.namespaces.read(name)).labels)) return [];
-  return [
-    {
-      reason: Reason.NamespaceNotAllowed,
-      message: `BranchClass ${bclass.metadata.name} does not allow namespace ${name}: label the namespace ${describeSelector(bclass.spec.allowedNamespaces)}, or use another class`,
-    },
-  ];
-}
 
 function notAllowedSince({ status }: DatabaseBranch, problems: readonly Problem[], now: Date): Date | undefined {
   if (!problems.some(({ reason }) => reason === Reason.NamespaceNotAllowed)) return undefined;

@@ -95,7 +95,8 @@ const elsewhere = new Set<Reason>([
 export type IssueReason = 'First' | 'Reset' | 'RotationRequested' | 'RenewalDue' | 'Healing' | 'BindingChanged';
 export type EndReason = 'Expired' | 'LeaseLapsed' | 'DeletedExternally' | PastReason;
 /** The branch that was made is not of the past that was asked for, or of one that may not be asked for. */
-export type PastReason = 'TimeSkewTooLarge' | 'RestoreWindowExceeded';
+export const pastReasons = [Reason.TimeSkewTooLarge, Reason.RestoreWindowExceeded] as const;
+export type PastReason = (typeof pastReasons)[number];
 export interface SecretIdentity {
   readonly uid: string;
   readonly resourceVersion: string;

@@ -3,7 +3,7 @@ import type { BranchClass } from '../../api/v1alpha1/branch-class.ts';
 import type { DatabaseBranchStatus } from '../../api/v1alpha1/database-branch.ts';
 import type { IssuedSecret } from '../../credentials/secret.ts';
 import type { Branch } from '../../lakebase/model.ts';
-import { drainEnd, leftovers, strangers } from './decide-leftovers.ts';
+import { drainEnd, endOnRecord, leftovers, strangers } from './decide-leftovers.ts';
 import { cannotExpire, toleranceMs } from './lease.ts';
 import { hostOf } from './observe.ts';
 import { isGone, isStranger } from './ours.ts';
@@ -123,12 +123,9 @@ const hasUid = (known: { id: string; uid: string | undefined } | undefined): kno
 
 function asSeen(seen: Seen, branch: Branch): Superseded {
   const { id, uid } = branch;
-  const until = endOf(seen, branch)?.toISOString() ?? onRecord(seen.world, uid);
+  const until = endOf(seen, branch)?.toISOString() ?? endOnRecord(seen.world.object, uid);
   return { id, uid, ...(until ? { until } : {}) };
 }
-
-const onRecord = ({ object }: World, uid: string): string | undefined =>
-  object.status?.superseded?.find((entry) => entry.uid === uid)?.until;
 
 /** When the branch goes, or would go if somebody had not protected it. */
 function endOf({ world, plan, outcome, now }: Seen, branch: Branch): Date | undefined {

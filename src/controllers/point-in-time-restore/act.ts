@@ -13,7 +13,7 @@ import {
 } from '../../kit/kube.ts';
 import { endedMark } from '../../lakebase/ids.ts';
 import { branchNameOf, branchSourceOf } from '../restores.ts';
-import type { EndReason, State } from './plan.ts';
+import { namespaceTerminating, type EndReason, type State } from './plan.ts';
 
 /**
  * - `made`    the object is there
@@ -68,12 +68,7 @@ function branchOf(restore: PointInTimeRestore, className: string): KubeObject & 
 const refusals: ReadonlySet<number> = new Set([400, 403, 413, 422]);
 
 function refusal(name: string, error: KubeError): State {
-  if (isNamespaceTerminating(error))
-    return {
-      is: 'underWay',
-      reason: Reason.NamespaceTerminating,
-      message: 'the namespace is being deleted: nothing new is made in it',
-    };
+  if (isNamespaceTerminating(error)) return namespaceTerminating;
   return {
     is: 'stalled',
     reason: Reason.RequestRefused,

@@ -1,14 +1,15 @@
 // What to do about a restore. Pure.
-import { describeSelector, selectorMatches } from '../../api/selector.ts';
 import { annotationKey } from '../../api/names.ts';
 import { ConditionType } from '../../api/v1alpha1/conditions.ts';
 import type { BranchClass } from '../../api/v1alpha1/branch-class.ts';
 import type { DatabaseBranch } from '../../api/v1alpha1/database-branch.ts';
 import { isReason, Reason } from '../../api/v1alpha1/reasons.ts';
 import { findCondition } from '../../kit/conditions.ts';
+import { classTerminating, namespaceNotAllowed } from '../classes.ts';
 import { endedOf } from '../database-branch/observe.ts';
+import { pastReasons } from '../database-branch/plan.ts';
 import { branchNameOf, instantProblem, requestedTime } from '../restores.ts';
-import { end, say, type EndReason, type Plan } from './plan.ts';
+import { end, namespaceTerminating, say, type EndReason, type Plan } from './plan.ts';
 import { endedState } from './report-end.ts';
 import { endOnRecord, readiness, type World } from './world.ts';
 
@@ -29,7 +30,7 @@ export function decide(world: World, now: Date): Plan {
 function follow(object: DatabaseBranch): Plan {
   const { metadata, spec } = object;
   const ended = endedOf(metadata.annotations?.[annotationKey.ended], spec.reset?.token ?? '');
-  const verdict = ended && verdicts.find((reason) => reason === ended.reason);
+  const verdict = ended && pastReasons.find((reason) => reason === ended.reason);
   if (verdict) {
     if (hasTold(object, verdict)) return end(verdict);
     const words = 'it does not hold what was asked for, or what may be asked for, and is about to say by how much';
@@ -55,13 +56,9 @@ function repeat(object: DatabaseBranch): Plan {
 const hasTold = (object: DatabaseBranch, verdict: EndReason): boolean =>
   object.status?.restored !== undefined || readiness(object)?.reason === verdict;
 
-/** What an object of the past says of the branch that was made for it. */
-const verdicts = [Reason.TimeSkewTooLarge, Reason.RestoreWindowExceeded] as const;
-
 function begin(world: World, now: Date): Plan {
   const { bclass, namespace } = world;
-  if (namespace.terminating)
-    return say('underWay', Reason.NamespaceTerminating, 'the namespace is being deleted: nothing new is made in it');
+  if (namespace.terminating) return { do: 'say', state: namespaceTerminating };
   switch (bclass.is) {
     case 'unknown':
       return say(
@@ -89,18 +86,10 @@ function begin(world: World, now: Date): Plan {
 
 /** What the platform team can change; the restore then goes on. */
 function refused({ restore, namespace }: World, { metadata, spec }: BranchClass): Plan | undefined {
-  if (metadata.deletionTimestamp)
-    return say(
-      'stalled',
-      Reason.ClassTerminating,
-      `BranchClass ${metadata.name} is being deleted: nothing new is created in it`,
-    );
-  if (!selectorMatches(spec.allowedNamespaces, namespace.labels))
-    return say(
-      'stalled',
-      Reason.NamespaceNotAllowed,
-      `BranchClass ${metadata.name} does not allow namespace ${restore.metadata.namespace ?? ''}: label the namespace ${describeSelector(spec.allowedNamespaces)}, or use another class`,
-    );
+  const problem =
+    classTerminating({ metadata }) ??
+    namespaceNotAllowed({ metadata, spec }, restore.metadata.namespace ?? '', namespace);
+  if (problem) return say('stalled', problem.reason, problem.message);
   if (spec.restore?.allowed !== true)
     return say(
       'stalled',

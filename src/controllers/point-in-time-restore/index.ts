@@ -11,7 +11,7 @@ import { isConflict, isNotFound, keyOf, type Kube } from '../../kit/kube.ts';
 import type { Logger } from '../../kit/log.ts';
 import type { WorkQueue } from '../../kit/queue.ts';
 import { lookAgain, settled, type Next } from '../../kit/result.ts';
-import { writeStatus } from '../../kit/status.ts';
+import { isWritten, writeStatus } from '../../kit/status.ts';
 import type { Namespaces } from '../namespaces.ts';
 import { reconcile, type ReconcileDeps } from './reconcile.ts';
 
@@ -107,6 +107,5 @@ function asksForMore(restore: PointInTimeRestore, { metadata: old }: PointInTime
     deletionTimestamp,
     annotations,
   ];
-  const lost = (restore.status?.observedGeneration ?? -1) === -1;
-  return lost || !isDeepStrictEqual(asked(restore.metadata), asked(old));
+  return !isWritten(restore.status) || !isDeepStrictEqual(asked(restore.metadata), asked(old));
 }

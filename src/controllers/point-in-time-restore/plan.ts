@@ -41,4 +41,10 @@ export const say = (is: 'stalled' | 'underWay', reason: Reason, message: string)
   state: { is, reason, message },
 });
 
+export const namespaceTerminating: State = {
+  is: 'underWay',
+  reason: Reason.NamespaceTerminating,
+  message: 'the namespace is being deleted: nothing new is made in it',
+};
+
 export const end = (reason: EndReason): Plan => ({ do: 'end', reason });
