@@ -7,32 +7,84 @@ import { createMetrics } from '../src/metrics/registry.ts';
 
 const root = join(import.meta.dirname, '..');
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
-const pages = globSync(['*.md', 'docs/**/*.md', 'src/**/*.md', 'test/**/*.md'], { cwd: root }).toSorted();
+const pages = globSync(['*.md', '{charts,deploy,docs,examples,src,test}/**/*.md'], { cwd: root }).toSorted();
+
+/** Without code, in which brackets and # mean something else. Fences may stand in a list, so with spaces before them. */
+const withoutFences = (text: string): string => text.replaceAll(/^( *)(```+)[^]*?^\1\2 *$/gm, '');
+const withoutCode = (text: string): string => withoutFences(text).replaceAll(/(`+)[^]*?\1/g, '');
+
+/** What is left of the markup of a heading: `[text](target)` is shown as text. */
+const shown = (heading: string): string => heading.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1');
 
 /** The anchor that a heading gets where Markdown is shown. */
 const anchorOf = (heading: string): string =>
-  heading
+  shown(heading)
     .toLowerCase()
-    .replaceAll(/[^\w\s-]/g, '')
+    .replaceAll(/[^\p{L}\p{N}_\s-]/gu, '')
     .trim()
     .replaceAll(/\s/g, '-');
 
-const withoutCode = (text: string): string => text.replaceAll(/^```[^]*?^```/gm, '');
-const anchorsIn = (path: string): string[] =>
-  [...withoutCode(read(path)).matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) => anchorOf(heading));
-const linksIn = (text: string): string[] =>
-  [...withoutCode(text).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = '']) => target);
+/** The second heading of a name gets -1, the third -2. */
+function anchorsIn(path: string): ReadonlySet<string> {
+  const seen = new Map<string, number>();
+  const anchors = [...withoutFences(read(path)).matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) => {
+    const anchor = anchorOf(heading);
+    const before = seen.get(anchor) ?? 0;
+    seen.set(anchor, before + 1);
+    return before === 0 ? anchor : `${anchor}-${before}`;
+  });
+  return new Set(anchors);
+}
+
+/** `[text](target "title")`, `![image](target)`, `[name]: target`, and what stands in HTML. */
+function linksIn(page: string): string[] {
+  const text = withoutCode(page);
+  const kinds = [
+    /\]\(<?([^)\s>]+)>?(?: "[^"]*")?\)/g,
+    /^ {0,3}\[[^\]]+\]: *<?(\S+?)>?$/gm,
+    /\b(?:href|src)="([^"]+)"/g,
+  ];
+  return kinds.flatMap((kind) => [...text.matchAll(kind)].map(([, target = '']) => target));
+}
 
 function isBroken(from: string, link: string): boolean {
   const [target = '', anchor] = link.split('#');
-  const path = target === '' ? from : join(dirname(from), target);
+  const path = target === '' ? from : join(dirname(from), decodeURIComponent(target));
   if (!existsSync(join(root, path))) return true;
-  return anchor !== undefined && !anchorsIn(path).includes(anchor);
+  return anchor !== undefined && !anchorsIn(path).has(anchor);
 }
 
+const isOurs = (link: string): boolean => !/^[a-z]+:/.test(link);
+
 test.each(pages)('every link of %s leads somewhere', (page) => {
-  const own = linksIn(read(page)).filter((link) => !/^[a-z]+:/.test(link));
+  const own = linksIn(read(page)).filter(isOurs);
   expect(own.filter((link) => isBroken(page, link))).toEqual([]);
+});
+
+test.each<[string, string, boolean]>([
+  ['a page', '[see](docs/api.md)', false],
+  ['a folder', '[see](docs/adr)', false],
+  ['a section', '[see](docs/operations.md#settings)', false],
+  ['the second of two sections of a name', '[see](CHANGELOG.md#nothing-1)', true],
+  ['a section that is not there', '[see](docs/operations.md#setting)', true],
+  ['a section of the page itself', '[see](#state)', true],
+  ['a page that is not there', '[see](docs/apis.md)', true],
+  ['a picture that is not there', '![a dashboard](docs/dashboard.png)', true],
+  ['a picture in HTML', '<img src="docs/dashboard.png">', true],
+  ['a target with a title', '[see](docs/apis.md "All fields")', true],
+  ['a target that is defined below', '[see][fields]\n\n[fields]: docs/apis.md', true],
+])('a link to %s', (_what, text, broken) => {
+  expect(linksIn(text).some((link) => isBroken('README.md', link))).toBe(broken);
+});
+
+test('links in code are no links', () => {
+  expect(linksIn('- one:\n\n  ```md\n  [see](nowhere.md)\n  ```\n\n`[see](nowhere.md)`')).toEqual([]);
+});
+
+test('docs/README.md leads to every page of docs', () => {
+  const led = new Set(linksIn(read('docs/README.md')).map((link) => link.split('#')[0]));
+  const others = globSync('*.md', { cwd: join(root, 'docs') }).filter((name) => name !== 'README.md');
+  expect(others.filter((name) => !led.has(name))).toEqual([]);
 });
 
 test('every setting of the operator is in the table of docs/operations.md, with its default', () => {
