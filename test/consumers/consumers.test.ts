@@ -31,6 +31,7 @@ interface Minted {
 }
 
 let emulator: EmulatorProcess;
+let scratch: string;
 let mount: string;
 let ready: Readonly<Record<LanguageName, Readiness>>;
 const programs = new Map<string, Program>();
@@ -38,10 +39,10 @@ const programs = new Map<string, Program>();
 const seen = new Map<string, string[]>();
 
 beforeAll(async () => {
-  const outcomes = await Promise.all(languageNames.map(async (name) => [name, await prepare(name)] as const));
+  scratch = await mkdtemp(join(tmpdir(), 'consumers-'));
+  mount = join(scratch, 'db');
+  const outcomes = await Promise.all(languageNames.map(async (name) => [name, await prepare(name, scratch)] as const));
   ready = Object.fromEntries(outcomes) as Record<LanguageName, Readiness>;
-  const root = await mkdtemp(join(tmpdir(), 'consumers-'));
-  mount = join(root, 'db');
   emulator = await startEmulatorProcess(await newStateDir(), ['--admin']);
   await makeBranch('first');
   await makeBranch('second');
@@ -50,8 +51,8 @@ beforeAll(async () => {
   for (const { name, language, command, env } of recipes) {
     const { [language]: outcome } = ready;
     if (outcome.is !== 'ready') continue;
-    const settings = { DATABASE_DIR: mount, ...env?.(outcome.folder) };
-    programs.set(name, await startProgram(command(outcome.folder), settings));
+    const settings = { DATABASE_DIR: mount, ...env?.(outcome) };
+    programs.set(name, await startProgram(command(outcome), settings));
   }
   programs.set('psql', startPsql(await findPsql(), mount));
   const stale = [process.execPath, join(import.meta.dirname, 'stale.mjs')];
@@ -62,7 +63,7 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const program of programs.values()) program.stop();
   await removeEmulatorProcess(emulator);
-  await rm(join(mount, '..'), { recursive: true, force: true });
+  await rm(scratch, { recursive: true, force: true });
 });
 
 async function tellStory(): Promise<void> {

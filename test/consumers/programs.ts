@@ -2,7 +2,7 @@
 import { execFile, spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { delimiter, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { examples, type LanguageName } from './prepare.ts';
+import { examples, type LanguageName, type Readiness } from './prepare.ts';
 
 /** Says `new: <value>, held: <value>`, or how it ended. */
 export interface Program {
@@ -10,18 +10,21 @@ export interface Program {
   stop(): void;
 }
 
+type Prepared = Extract<Readiness, { is: 'ready' }>;
+
 interface Recipe {
   readonly name: string;
   readonly language: LanguageName;
-  /** `folder` is what was prepared for the language. */
-  readonly command: (folder: string) => readonly string[];
-  readonly env?: (folder: string) => Readonly<Record<string, string>>;
+  readonly command: (prepared: Prepared) => readonly string[];
+  readonly env?: (prepared: Prepared) => Readonly<Record<string, string>>;
 }
 
-const node = (file: string) => (folder: string) => [process.execPath, join(folder, 'example', file)];
+const node =
+  (file: string) =>
+  ({ built }: Prepared) => [process.execPath, join(built, file)];
 const python = (file: string): Pick<Recipe, 'command' | 'env'> => ({
   command: () => ['python3', join(examples, 'python', file)],
-  env: (folder) => ({ PYTHONPATH: join(folder, 'site'), PYTHONDONTWRITEBYTECODE: '1' }),
+  env: ({ folder }) => ({ PYTHONPATH: join(folder, 'site'), PYTHONDONTWRITEBYTECODE: '1' }),
 });
 
 export const recipes: readonly Recipe[] = [
@@ -31,11 +34,11 @@ export const recipes: readonly Recipe[] = [
   { name: 'psycopg', language: 'python', ...python('psycopg_plain.py') },
   { name: 'psycopg_pool', language: 'python', ...python('psycopg_pooled.py') },
   { name: 'SQLAlchemy', language: 'python', ...python('sqlalchemy_engine.py') },
-  { name: 'pgx', language: 'go', command: (folder) => [join(folder, 'consumer')] },
+  { name: 'pgx', language: 'go', command: ({ folder }) => [join(folder, 'consumer')] },
   {
     name: 'HikariCP',
     language: 'java',
-    command: (folder) => ['java', '-cp', `${join(folder, 'classes')}:${join(folder, 'jars', '*')}`, 'Consumer'],
+    command: ({ folder, built }) => ['java', '-cp', `${built}:${join(folder, 'jars', '*')}`, 'Consumer'],
   },
 ];
 
