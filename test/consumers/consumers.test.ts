@@ -1,11 +1,12 @@
 // The programs of examples/consumers with real databases: across a rotation, past the end of their first token, and
 // across a reset. One story is told to all of them at once, because a token that dies takes its time.
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test, type TestContext } from 'vitest';
 import { secretValues } from '../../src/credentials/secret.ts';
+import { openCertificateAuthority } from '../../src/emulator/certificates.ts';
 import { developmentPrincipal } from '../../src/emulator/settings.ts';
 import { Token } from '../../src/lakebase/token.ts';
 import {
@@ -37,6 +38,8 @@ let ready: Readonly<Record<LanguageName, Readiness>>;
 const programs = new Map<string, Program>();
 /** By program, what it answered: before, after the rotation, after the end of the first token, after the reset. */
 const seen = new Map<string, string[]>();
+const deceived = new Map<string, Program>();
+const answersToStranger = new Map<string, string>();
 
 beforeAll(async () => {
   scratch = await mkdtemp(join(tmpdir(), 'consumers-'));
@@ -48,23 +51,27 @@ beforeAll(async () => {
   await makeBranch('second');
   // As a pod starts only when its volumes are there. What it holds then opens nothing.
   await show('first', { token: 'not-a-token', expireTime: new Date(0) });
-  for (const { name, language, command, env } of recipes) {
-    const { [language]: outcome } = ready;
-    if (outcome.is !== 'ready') continue;
-    const settings = { DATABASE_DIR: mount, ...env?.(outcome) };
-    programs.set(name, await startProgram(command(outcome), settings));
-  }
-  programs.set('psql', startPsql(await findPsql(), mount));
+  await startAll(programs, mount);
   const stale = [process.execPath, join(import.meta.dirname, 'stale.mjs')];
   programs.set('a program that remembers', await startProgram(stale, { DATABASE_DIR: mount }));
   await tellStory();
+  await tellOfStrangers();
 }, 900_000);
 
 afterAll(async () => {
-  for (const program of programs.values()) program.stop();
+  for (const program of [...programs.values(), ...deceived.values()]) program.stop();
   await removeEmulatorProcess(emulator);
   await rm(scratch, { recursive: true, force: true });
 });
+
+async function startAll(into: Map<string, Program>, folder: string): Promise<void> {
+  for (const { name, language, command, env } of recipes) {
+    const { [language]: outcome } = ready;
+    if (outcome.is !== 'ready') continue;
+    into.set(name, await startProgram(command(outcome), { DATABASE_DIR: folder, ...env?.(outcome) }));
+  }
+  into.set('psql', startPsql(await findPsql(), folder));
+}
 
 async function tellStory(): Promise<void> {
   await behave({ grantedSeconds: firstTokenSeconds });
@@ -81,12 +88,19 @@ async function tellStory(): Promise<void> {
 }
 
 async function askAll(): Promise<void> {
-  await Promise.all(
-    [...programs].map(async ([name, program]) => {
-      const answer = await program.ask(statement);
-      seen.set(name, [...(seen.get(name) ?? []), answer]);
-    }),
-  );
+  for (const [name, answer] of await answersOf(programs)) seen.set(name, [...(seen.get(name) ?? []), answer]);
+}
+
+const answersOf = (asked: ReadonlyMap<string, Program>): Promise<[string, string][]> =>
+  Promise.all([...asked].map(async ([name, program]) => [name, await program.ask(statement)]));
+
+/** The same programs with a good login, and the certificate of an authority that did not sign the database's. */
+async function tellOfStrangers(): Promise<void> {
+  const folder = join(scratch, 'stranger');
+  await openCertificateAuthority(join(scratch, 'other-authority'));
+  await show('first', await mint('first'), folder, await readFile(join(scratch, 'other-authority', 'ca.crt'), 'utf8'));
+  await startAll(deceived, folder);
+  for (const [name, answer] of await answersOf(deceived)) answersToStranger.set(name, answer);
 }
 
 const endpoint = (branch: string): string => `projects/shop/branches/${branch}/endpoints/primary`;
@@ -148,17 +162,22 @@ async function opens(branch: string, minted: Minted): Promise<boolean> {
 }
 
 /** Writes what the operator would write into the Secret. */
-async function show(branch: string, { token, expireTime }: Minted): Promise<void> {
+async function show(
+  branch: string,
+  { token, expireTime }: Minted,
+  folder = mount,
+  certificates = emulator.ca,
+): Promise<void> {
   const shape = {
     database: 'databricks_postgres',
     port: emulator.pgPort,
-    certificates: emulator.ca,
+    certificates,
     template: { data: {}, labels: {}, annotations: {} },
   };
   const host = (await hostOf(branch))!;
   const binding = { branchId: branch, branchUid: '', endpointUid: '', host, username: developmentPrincipal.name };
   const credential = { binding, token: new Token(token), issueTime: new Date(), expireTime, revision: 1 };
-  await mountSecret(mount, secretValues(shape, { ...credential, rotateTokenHash: '' }));
+  await mountSecret(folder, secretValues(shape, { ...credential, rotateTokenHash: '' }));
 }
 
 /** Loud, because a program that was not run proves nothing. */
@@ -185,6 +204,20 @@ describe('opens new sessions with the token of the moment, and notices a new hos
 
   test('psql', () => {
     expect(seen.get('psql')).toEqual(throughout);
+  });
+});
+
+describe('checks the certificate of the database', () => {
+  const doubt = /certificate|self.signed|trust|PKIX/i;
+
+  test.for(recipes)('$name', ({ name, language }, context) => {
+    skipUnlessReady(language, context);
+    expect(answersToStranger.get(name)).not.toMatch(/^new: /);
+    expect(answersToStranger.get(name)).toMatch(doubt);
+  });
+
+  test('psql', () => {
+    expect(answersToStranger.get('psql')).toMatch(/^new: refused .*certificate.*, held: ended: .*certificate/s);
   });
 });
 

@@ -42,6 +42,12 @@ export const recipes: readonly Recipe[] = [
   },
 ];
 
+/** Ended also when the test run is ended from outside. */
+const running = new Set<ChildProcessWithoutNullStreams>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 /** Resolves when the program waits for statements; it has not connected by then. */
 export async function startProgram(
   [command = '', ...args]: readonly string[],
@@ -49,8 +55,8 @@ export async function startProgram(
 ): Promise<Program> {
   const child = spawn(command, args, { env: { ...plainEnv(), ...env } });
   const end = (): void => void child.kill('SIGKILL');
-  process.once('exit', end);
-  child.once('exit', () => process.off('exit', end));
+  running.add(child);
+  child.once('exit', () => running.delete(child));
   const answers = answersOf(child);
   const greeting = await answers.next();
   const ask = async (statement: string): Promise<string> => {
@@ -73,7 +79,7 @@ function answersOf(child: ChildProcessWithoutNullStreams): { next: () => Promise
       const { value, done } = await lines.next();
       if (done !== true) return value;
       await ended;
-      return `ended: ${complaint.trim().split('\n').slice(-8).join('\n')}`;
+      return `ended: ${complaint.trim().split('\n').slice(-30).join('\n')}`;
     },
   };
 }

@@ -5,7 +5,7 @@ import { firstValue, runStatements } from './statements.mjs';
 
 function connection() {
   const now = login();
-  // True right after a read, as many examples have it, is an error since Knex 3.2.
+  // Never true right after a read: Knex 3.3 takes that for an error.
   const expirationChecker = () => login().password !== now.password;
   return { ...now, ssl, expirationChecker };
 }

@@ -5,7 +5,7 @@ from psycopg_pool import ConnectionPool
 from login import conninfo
 from statements import run_statements
 
-pool = ConnectionPool(conninfo, min_size=0, max_size=10, max_lifetime=180, kwargs={"autocommit": True}, open=True)
+pool = ConnectionPool(conninfo, min_size=0, max_size=10, max_lifetime=180, timeout=10, open=False)
 
 with pool:
     run_statements(
