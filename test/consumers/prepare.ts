@@ -38,7 +38,7 @@ const languages: Readonly<Record<LanguageName, Language>> = {
     needs: [['npm', '--version']],
     pins: ['package.json', 'package-lock.json'],
     download: () => [
-      ['npm', 'ci', '--ignore-scripts', '--no-audit', '--no-fund'],
+      ['npm', 'ci', '--ignore-scripts', '--no-audit', '--no-fund', '--fetch-retries=1'],
       ['mv', 'node_modules', '..'],
     ],
     build: (folder, built) => [
