@@ -41,6 +41,12 @@ export async function connectionFrom(env: Environment, context?: string): Promis
   return kubeconfigConnection([path.join(homedir(), '.kube', 'config')], context);
 }
 
+/** Names of the contexts that `connectionFrom` could be given. */
+export async function kubeconfigContexts(env: Environment): Promise<string[]> {
+  const files = env['KUBECONFIG']?.split(path.delimiter) ?? [path.join(homedir(), '.kube', 'config')];
+  return (await loadKubeconfig(files)).getContexts().map(({ name }) => name);
+}
+
 /** The connection of a pod. `folder` is where the kubelet mounts `token`, `ca.crt` and `namespace`. */
 export async function inClusterConnection(env: Environment, folder = mountedFolder): Promise<KubeConnection> {
   const host = env['KUBERNETES_SERVICE_HOST'];
