@@ -51,7 +51,7 @@ export function commandDocs(command: Command): string {
   const own = flags.map((flag) => `| \`${flagName(flag).trim()}\` | ${flag.help} |`);
   return [
     `## ${name}`,
-    `    ${usageLine(command)}`,
+    ['```', usageLine(command), '```'].join('\n'),
     ...description,
     ...(own.length === 0 ? [] : [['| Flag | Meaning |', '|--|--|', ...own].join('\n')]),
     ...(examples.length === 0

@@ -19,7 +19,7 @@ export const output: Flag = {
   help: 'text or json.',
 };
 export const waits = (until: string, timeout: string): readonly Flag[] => [
-  { name: 'no-wait', help: `Return after the change is written. Without it: wait until ${until}.` },
+  { name: 'no-wait', help: `Do not wait until ${until}.` },
   { name: 'timeout', value: 'DURATION', help: `How long to wait at most; without it ${timeout}.` },
 ];
 export const operatorNamespace: Flag = {

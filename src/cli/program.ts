@@ -55,7 +55,7 @@ export function commandNamed(name: string): Command {
   if (name.startsWith('-'))
     throw new UsageError(`the command comes first, then flags like ${name}: kubectl lakebranch list ${name}`);
   const near = commands.filter((one) => one.name.startsWith(name.slice(0, 2))).map((one) => one.name);
-  const hint = near.length > 0 ? `; did you mean ${near.join(' or ')}?` : '';
+  const hint = near.length > 0 ? `; did you mean ${near.join(' or ')}?` : '.';
   throw new UsageError(`there is no command ${JSON.stringify(name)}${hint} "kubectl lakebranch help" lists all`);
 }
 
