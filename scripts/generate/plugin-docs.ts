@@ -36,7 +36,7 @@ export function pluginDocs(): string {
         'kubectl lakebranch version',
         '```',
       ].join('\n'),
-      'Flags stand after the command, as with every plugin: `kubectl lakebranch list --context prod`.',
+      'Flags stand after `lakebranch`, as with every plugin: `kubectl lakebranch list --context prod`.',
       '## What every command takes',
       commonFlagDocs(),
       'Answers go to standard output, everything else to standard error: progress (a line for each change), warnings, and what went wrong. With `-o json` the answer is one JSON object, whose field `kind` says what it is (but for `env`, which prints the variables alone); fields may be added, none will be taken away or change their meaning.',

@@ -1,18 +1,21 @@
 import { expect, test } from 'vitest';
 import { commands } from './commands.ts';
 import { commandHelp } from './help.ts';
-import { flagsOf, parse } from './parse.ts';
+import { commandFirst, flagsOf, parse } from './parse.ts';
 import { placeOf } from './place.ts';
 import { commandNamed } from './program.ts';
 
 const parsed = (line: string) => {
-  const [name = '', ...words] = line.split(' ');
+  const [name = '', ...words] = commandFirst(line.split(' '));
   return parse(commandNamed(name), words);
 };
 
 test.each([
   ['psql db -n qa -- -c x -n y', { args: ['db'], rest: ['-c', 'x', '-n', 'y'], json: false }],
   ['psql -n qa db', { args: ['db'], rest: [], json: false }],
+  ['-n qa psql db', { args: ['db'], rest: [], json: false }],
+  ['--namespace=qa -o json why db', { args: ['db'], rest: [], json: true }],
+  ['-n qa psql db -- -n x', { args: ['db'], rest: ['-n', 'x'], json: false }],
   ['list -A -o json', { args: [], rest: [], json: true }],
   ['list --output=json', { args: [], rest: [], json: true }],
 ])('%s is understood', (line, expected) => {
@@ -40,7 +43,7 @@ test.each([
 test.each([
   ['lis', /there is no command "lis"; did you mean list\? "kubectl lakebranch help"/],
   ['wat', /there is no command "wat"\. "kubectl lakebranch help" lists all/],
-  ['-n x list', /the command comes first, then flags like -n/],
+  ['-n x', /there is no command: "kubectl lakebranch help"/],
   ['list extra', /list does not know what extra is for/],
   ['psql', /psql needs an argument/],
   ['list --nonsense', /Unknown option '--nonsense'/],
@@ -53,6 +56,8 @@ test.each([
 test.each([
   [[''], 'command'],
   [['re'], 'command'],
+  [['-n', 'qa', ''], 'command'],
+  [['-n', 'qa', 'psql', ''], 'argument'],
   [['psql', ''], 'argument'],
   [['psql', 'db', ''], 'nothing'],
   [['psql', 'db', '--', ''], 'nothing'],

@@ -28,6 +28,18 @@ export const operatorNamespace: Flag = {
   help: 'Where the operator runs; without it lakebranch-system.',
 };
 
+/** Flags that people write before the command, moved behind it: where they stand says nothing about what they mean. */
+export function commandFirst(words: readonly string[]): string[] {
+  const known = [...commonFlags, allNamespaces, output, operatorNamespace];
+  let index = 0;
+  for (; words[index]?.startsWith('-') && words[index] !== '--'; index++) {
+    const flag = known.find(({ name, short }) => words[index] === `--${name}` || words[index] === `-${short}`);
+    if (flag?.value !== undefined) index++;
+  }
+  const [command, ...rest] = words.slice(index);
+  return command === undefined ? [...words] : [command, ...words.slice(0, index), ...rest];
+}
+
 export const flagsOf = ({ flags }: Pick<Command, 'flags'>): readonly Flag[] => [...flags, ...commonFlags];
 
 /** `wait` stands for `no-wait` turned round, as kubectl's own commands have it. */

@@ -1,6 +1,6 @@
 // Where on a command line the word stands that is to be completed. Pure.
 import type { Command, Flag } from './command.ts';
-import { flagsOf } from './parse.ts';
+import { commandFirst, flagsOf } from './parse.ts';
 
 interface Common {
   /** What is written of it. */
@@ -19,9 +19,9 @@ export type Place = Common &
 
 export function placeOf(words: readonly string[], commands: readonly Command[]): Place {
   const word = words.at(-1) ?? '';
-  const [first, ...before] = words.slice(0, -1);
+  const [first, ...before] = commandFirst(words.slice(0, -1));
   const common: Common = { word, text: () => undefined };
-  if (first === undefined) return { ...common, is: 'command' };
+  if (first === undefined || first.startsWith('-')) return { ...common, is: 'command' };
   const command = commands.find(({ name }) => name === first);
   if (!command || before.includes('--')) return { ...common, is: 'nothing' };
   const flags = flagsOf(command);

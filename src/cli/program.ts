@@ -6,7 +6,7 @@ import { CommandError, ExitCode, UsageError, type Command } from './command.ts';
 import { commands } from './commands.ts';
 import { complete } from './complete.ts';
 import { commandHelp, overview } from './help.ts';
-import { parse } from './parse.ts';
+import { commandFirst, parse } from './parse.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Resolves with the exit code. */
@@ -28,8 +28,8 @@ function interrupted(terminal: Terminal): number {
 }
 
 async function dispatch(words: readonly string[], terminal: Terminal): Promise<number> {
-  const [first, ...rest] = words;
-  if (first === '__complete') return complete(rest, terminal);
+  if (words[0] === '__complete') return complete(words.slice(1), terminal);
+  const [first, ...rest] = commandFirst(words);
   if (first === undefined || first === '-h' || first === '--help') {
     terminal.out(overview(commands));
     return ExitCode.done;
@@ -52,8 +52,7 @@ async function dispatch(words: readonly string[], terminal: Terminal): Promise<n
 export function commandNamed(name: string): Command {
   const command = commands.find((one) => one.name === name);
   if (command) return command;
-  if (name.startsWith('-'))
-    throw new UsageError(`the command comes first, then flags like ${name}: kubectl lakebranch list ${name}`);
+  if (name.startsWith('-')) throw new UsageError('there is no command: "kubectl lakebranch help" lists all');
   const near = commands.filter((one) => one.name.startsWith(name.slice(0, 2))).map((one) => one.name);
   const hint = near.length > 0 ? `; did you mean ${near.join(' or ')}?` : '.';
   throw new UsageError(`there is no command ${JSON.stringify(name)}${hint} "kubectl lakebranch help" lists all`);

@@ -261,8 +261,10 @@ describe('extend', () => {
     expect(code, err).toBe(0);
     const after = await object();
     expect(new Date(after.status!.expiration!.expireTime!).getTime() - before.getTime()).toBe(12 * hourMs);
-    expect(after.spec.expiration).toEqual({ at: after.status!.expiration!.expireTime });
-    expect(out).toContain(`shop/database lives until ${after.status!.expiration!.expireTime}`);
+    const { at } = after.spec.expiration!;
+    expect(after.spec.expiration).toEqual({ at });
+    expect(new Date(at!)).toEqual(new Date(after.status!.expiration!.expireTime!));
+    expect(out).toContain(`shop/database lives until ${at}`);
     expect(managers(after)).toContain('kubectl-lakebranch');
     await until('the provider knows', async () => {
       const expire = await expiryAtProvider(after.status!.branch!.id);
@@ -378,7 +380,7 @@ describe('park', () => {
     const back = await run('unpark', 'database');
     expect(back.code, back.err).toBe(0);
     expect(back.out).toBe('shop/database: is ready\n');
-    expect((await object()).metadata.annotations).not.toHaveProperty('lakebranch.dev/paused');
+    expect((await object()).metadata.annotations ?? {}).not.toHaveProperty('lakebranch.dev/paused');
   });
 
   test('-A takes all, and puts back a pause of another kind', async () => {
