@@ -20,7 +20,7 @@ export function pluginDocs(): string {
     [
       '<!-- Generated from src/cli by `npm run generate`. Do not edit. -->',
       '# The kubectl plugin',
-      '`kubectl lakebranch` does by one command what the runbooks do by several. It has no rights of its own: everything happens with those of your kubeconfig, and nothing that it does needs it; plain `kubectl` can do the same.',
+      '`kubectl lakebranch` does by one command what the runbooks do by several. It has no rights of its own: everything happens with those of your kubeconfig, and plain `kubectl` can do the same.',
       [
         '| Situation | Command |',
         '|--|--|',

@@ -5,6 +5,7 @@ import type { BranchClass } from '../api/v1alpha1/branch-class.ts';
 import { databaseBranchResource } from '../api/names.ts';
 import { kubeconfigContexts } from '../kit/kubeconfig.ts';
 import type { KubeObject, ResourceType } from '../kit/kube.ts';
+import { defined } from './branch.ts';
 import { listAll, openCluster, type Cluster } from './cluster.ts';
 import { ExitCode, type Command, type Completes } from './command.ts';
 import { commands } from './commands.ts';
@@ -44,7 +45,7 @@ async function candidatesFor(place: Place, terminal: Terminal): Promise<string[]
 const valuesOf = (place: Extract<Place, { is: 'value' }>, terminal: Terminal): Promise<string[]> => {
   switch (place.flag.name) {
     case 'context':
-      return kubeconfigContexts(terminal.env);
+      return kubeconfigContexts({ ...terminal.env, ...defined({ KUBECONFIG: place.text('kubeconfig') }) });
     case 'namespace':
     case 'operator-namespace':
       return withCluster(place, terminal, (cluster) => names(cluster, namespaceResource, undefined));

@@ -615,6 +615,38 @@ describe('without an operator', () => {
     expect(err).toMatch(/shop\/waiting has no login: Pending/);
   });
 
+  test('a Secret that somebody else’s object wrote is not used', async () => {
+    const owner = (value: string): Promise<unknown> =>
+      world.stack.kube.mergePatch(secretResource, database, {
+        metadata: { annotations: { 'lakebranch.dev/owner': value } },
+      });
+    await owner('elsewhere/database');
+    const { code, err } = await run('psql', 'database');
+    expect(code).toBe(1);
+    expect(err).toMatch(/Secret shop\/database does not belong to shop\/database but to elsewhere\/database/);
+    expect((await run('doctor', '--no-login')).out).toMatch(
+      /WRONG +Secret of shop\/database: Secret shop\/database does not/,
+    );
+    await owner('shop/database');
+  });
+
+  test('a token that has died is waited for, and its successor is taken', async () => {
+    const expires = (value: string): Promise<unknown> =>
+      world.stack.kube.mergePatch(secretResource, database, { data: { 'expires-at': base64(value) } });
+    const good = Buffer.from((await world.secret(database))!.data!['expires-at']!, 'base64').toString();
+    await expires('2026-01-01T00:00:00Z');
+    expect((await run('doctor', '--no-login')).out).toMatch(
+      /WRONG +Secret of shop\/database: its token expired .* ago/,
+    );
+    const ran = await plugin.run(['psql', 'database', '-n', namespace, '--', '-XAtc', 'SELECT 7'], {
+      during: async (_child, soFar) => {
+        await until('it waits', () => soFar().includes('the token in the Secret has expired'));
+        await expires(good);
+      },
+    });
+    expect([ran.code, ran.out]).toEqual([0, '7\n']);
+  });
+
   test('a wait ends with its time, and the edit stays', async () => {
     const { code, err } = await run('extend', 'database', '--by', '1m', '--timeout', '1s');
     expect(code).toBe(4);
