@@ -18,8 +18,10 @@ export function overview(commands: readonly Command[]): string {
   ].join('\n');
 }
 
-export const usageLine = ({ name, usage }: Command): string =>
-  ['kubectl lakebranch', name, usage, '[flags]'].filter((part) => part !== '').join(' ');
+export const usageLine = ({ name, usage, passesOn }: Command): string =>
+  ['kubectl lakebranch', name, usage, '[flags]', passesOn ? '[-- ARGUMENTS]' : '']
+    .filter((part) => part !== '')
+    .join(' ');
 
 export function commandHelp(command: Command): string {
   const { description, examples } = command;

@@ -53,8 +53,9 @@ compdef _kubectl_lakebranch kubectl-lakebranch
 `,
   fish: `
 function __kubectl_lakebranch
-  set -l words (commandline -opc) (commandline -ct)
-  kubectl-lakebranch __complete $words[2..-1] 2>/dev/null | string match -v ':*'
+  set -l words (commandline -opc)
+  set -l last (commandline -ct)
+  kubectl-lakebranch __complete $words[2..-1] "$last" 2>/dev/null | string match -v ':*'
 end
 complete -c kubectl-lakebranch -f -a '(__kubectl_lakebranch)'
 `,

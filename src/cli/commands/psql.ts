@@ -12,7 +12,7 @@ import { formatWhen } from '../times.ts';
 
 export const psql: Command = {
   name: 'psql',
-  usage: 'NAME [-- PSQL-ARGUMENTS]',
+  usage: 'NAME',
   summary: 'Open psql on a branch, with the login from its Secret.',
   description: [
     'Runs the psql of your PATH. What stands after -- goes to it as it is.',
