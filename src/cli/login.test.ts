@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { aDatabaseBranch } from '../../test/builders/database-branch.ts';
 import type { SecretObject } from './cluster.ts';
 import { gitOpsOwner } from './edit.ts';
-import { loginFrom } from './login.ts';
+import { loginFrom, usable } from './login.ts';
 import { teller } from './wait.ts';
 
 const secret = (change: Record<string, string | undefined> = {}, owner = 'preview-42/database'): SecretObject => {
@@ -48,6 +48,32 @@ test.each([
   ['whose end cannot be read', secret({ 'expires-at': 'soon' }), /is not whole/],
 ])('a Secret %s is not used', (_what, given, complaint) => {
   expect(() => loginFrom(aDatabaseBranch(), given)).toThrow(complaint);
+});
+
+const parked = aDatabaseBranch({ metadata: { annotations: { 'lakebranch.dev/paused': 'all' } } });
+
+test.each([
+  ['that lives is used', aDatabaseBranch(), '2026-09-22T11:58:00Z', { done: expect.anything() }],
+  [
+    'in its last minute is not',
+    aDatabaseBranch(),
+    '2026-09-22T11:59:30Z',
+    { state: expect.stringMatching('dies within') },
+  ],
+  ['that is dead is not', aDatabaseBranch(), '2026-09-22T12:00:00Z', { state: expect.stringMatching('has expired') }],
+  [
+    'in its last minute, of an object that gets no other, is',
+    parked,
+    '2026-09-22T11:59:30Z',
+    { done: expect.anything() },
+  ],
+])('a token %s', (_what, object, now, seen) => {
+  expect(usable(object, loginFrom(object, secret()), new Date(now))).toEqual(seen);
+});
+
+test('nobody waits for the token of a parked object', () => {
+  const login = loginFrom(parked, secret());
+  expect(() => usable(parked, login, new Date('2026-09-22T12:00:00Z'))).toThrow(/is parked .* unpark database/);
 });
 
 test.each([

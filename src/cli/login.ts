@@ -4,7 +4,7 @@ import { ConditionType } from '../api/v1alpha1/conditions.ts';
 import type { DatabaseBranch } from '../api/v1alpha1/database-branch.ts';
 import { isForbidden, isNotFound, type KubeObject } from '../kit/kube.ts';
 import { Token } from '../lakebase/token.ts';
-import { conditionOf, nameOf, secretNameOf } from './branch.ts';
+import { conditionOf, nameOf, pausedOf, secretNameOf } from './branch.ts';
 import { decodeData, getBranch, type Cluster, type SecretObject } from './cluster.ts';
 import { CommandError, type Context } from './command.ts';
 import { secretResource } from '../api/names.ts';
@@ -34,11 +34,23 @@ export async function freshLogin(context: Context, cluster: Cluster, name: strin
   return waitUntil(context, waiting, async (): Promise<Look<Login>> => {
     const object = await getBranch(cluster, name);
     const login = loginFrom(object, await secretOf(cluster, object));
-    const leftMs = login.expireTime.getTime() - context.terminal.clock.now().getTime();
-    if (leftMs > shortestLifeMs) return { done: login };
-    const why = conditionOf(object, ConditionType.CredentialsFresh)?.message ?? '';
-    return { state: `the token in the Secret ${leftMs > 0 ? 'dies within a minute' : 'has expired'}: ${why}` };
+    return usable(object, login, context.terminal.clock.now());
   });
+}
+
+/** Whether the token lives for long enough. Throws CommandError where no other will come. */
+export function usable(object: DatabaseBranch, login: Login, now: Date): Look<Login> {
+  const leftMs = login.expireTime.getTime() - now.getTime();
+  if (leftMs > shortestLifeMs) return { done: login };
+  const { namespace, name } = object.metadata;
+  if (pausedOf(object) === 'all') {
+    if (leftMs > 0) return { done: login };
+    throw new CommandError(
+      `${nameOf(object)} is parked and its token has expired. First: kubectl lakebranch -n ${namespace} unpark ${name}`,
+    );
+  }
+  const why = conditionOf(object, ConditionType.CredentialsFresh)?.message ?? '';
+  return { state: `the token in the Secret ${leftMs > 0 ? 'dies within a minute' : 'has expired'}: ${why}` };
 }
 
 async function secretOf(cluster: Cluster, object: DatabaseBranch): Promise<SecretObject> {
