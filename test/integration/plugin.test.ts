@@ -572,7 +572,9 @@ describe('doctor', () => {
     expect(out).toMatch(/All \d+ checks are well\.\n$/);
     expect(out).toMatch(/ok +leader: lakebranch-0 leads/);
     expect(out).toMatch(/ok +login to shop\/database: works, as /);
-    expect(out).toMatch(/ok +provider of default: .* shows\s+project\s+shop\s+to\s+Secret\s+lakebranch-system\/manager/);
+    expect(out).toMatch(
+      /ok +provider of default: .* shows\s+project\s+shop\s+to\s+Secret\s+lakebranch-system\/manager/,
+    );
   });
 
   test('tells a person which rights are missing, and goes on', async () => {
