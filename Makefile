@@ -3,7 +3,7 @@
 
 RUN = @PATH="$(CURDIR)/node_modules/.bin:$$PATH"
 
-.PHONY: help setup demo test test-versions chaos check format generate build emulator mutation bench bench-restore clean
+.PHONY: help setup demo test chaos check format generate build emulator mutation bench bench-restore clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -14,9 +14,6 @@ demo: setup ## Show the main job from end to end; CONTEXT=<kube context> uses th
 
 test: setup ## Run all tests; the last line counts them
 	$(RUN) node scripts/test.ts
-
-test-versions: setup ## Run the integration tests as earlier versions of Kubernetes; VERSIONS="1.34 1.35", FILES="crds kit" choose
-	$(RUN) sh -c 'for version in $(or $(VERSIONS),1.33 1.34 1.35); do echo "Kubernetes $$version"; LAKEBRANCH_TEST_EMULATED_VERSION=$$version vitest run --project integration $(FILES) || exit; done'
 
 chaos: setup ## Break everything at random for long; SEED=1 OPS=10000 say how, WITHOUT=kill leaves out
 	$(RUN) SEED='$(SEED)' OPS='$(OPS)' SETTLE='$(SETTLE)' WITHOUT='$(WITHOUT)' node scripts/chaos.ts
@@ -44,6 +41,10 @@ emulator: setup ## Run a local Lakebase; ARGS="..." are its arguments
 
 mutation: setup ## Plant small faults in the deciding code, one by one, and name those that no test notices; ONLY=<part of a path>, SHARD=1/4, UNIT=1
 	$(RUN) ONLY='$(ONLY)' SHARD='$(SHARD)' UNIT='$(UNIT)' node scripts/mutation.ts
+
+.PHONY: test-versions
+test-versions: setup ## Run the integration tests as earlier versions of Kubernetes; VERSIONS="1.34 1.35", FILES="crds kit" choose
+	$(RUN) sh -c 'for version in $(or $(VERSIONS),1.33 1.34 1.35); do echo "Kubernetes $$version"; LAKEBRANCH_TEST_EMULATED_VERSION=$$version vitest run --project integration $(FILES) || exit; done'
 
 clean: ## Remove what was built or installed in this folder
 	@rm -rf dist node_modules .lakebranch
