@@ -27,8 +27,9 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   credentials: ['api', 'kit', 'lakebase'],
   controllers: ['api', 'kit', 'lakebase', 'credentials', 'metrics'],
   emulator: ['lakebase/model.ts', 'lakebase/token.ts', ...plainTools],
+  start: ['api', 'kit'],
   // app.ts, config.ts and main.ts put everything together.
-  '.': ['api', 'kit', 'lakebase', 'metrics', 'credentials', 'controllers'],
+  '.': ['api', 'kit', 'lakebase', 'metrics', 'credentials', 'controllers', 'start'],
 };
 
 const importDirection: Rule = {
