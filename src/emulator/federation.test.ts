@@ -118,8 +118,8 @@ test('the policy of another service principal does not count, and one of several
 });
 
 test('without audiences in the policy the token has to name the account', async () => {
-  const it = await bench(({ oidc_policy: { audiences: _, ...rest }, ...policyOf }) => [
-    { ...policyOf, oidc_policy: rest },
+  const it = await bench(({ service_principal, oidc_policy: { jwks_json } }) => [
+    { service_principal, oidc_policy: { issuer, subject, subject_claim: 'sub', jwks_json } },
   ]);
   const config = await it.emulator.handle({ method: 'GET', url: '/.well-known/databricks-config', headers: {} });
   const { account_id: account } = JSON.parse(config.body) as { account_id: string };

@@ -117,6 +117,8 @@ function keysOf(policy: FederationPolicy): Promise<JWTVerifyGetKey> {
 }
 
 const keysTimeoutMs = 5_000;
+/** The API server of a cluster is strict about it. */
+const accept = 'application/jwk-set+json, application/json;q=0.9, */*;q=0.1';
 const discovery = z.object({ jwks_uri: z.url() });
 
 async function remoteKeysOf(policy: FederationPolicy): Promise<JWTVerifyGetKey> {
@@ -126,7 +128,7 @@ async function remoteKeysOf(policy: FederationPolicy): Promise<JWTVerifyGetKey> 
   const dispatcher = new Agent({ connect: { ...(ca === undefined ? {} : { ca }), timeout: keysTimeoutMs } });
   const get = async (url: string): ReturnType<typeof fetch> => {
     const token = tokenFile === undefined ? undefined : (await readFile(tokenFile, 'utf8')).trim();
-    const headers = { accept: 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) };
+    const headers = { accept, ...(token ? { authorization: `Bearer ${token}` } : {}) };
     return fetch(url, { dispatcher, headers, signal: AbortSignal.timeout(keysTimeoutMs) });
   };
   const address =
