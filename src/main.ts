@@ -39,11 +39,10 @@ async function main(signal: AbortSignal): Promise<number> {
   const config = readConfig(process.env, `${hostname()}-${process.pid}`);
   const log = createLog(config.logLevel);
   let operator: Operator | undefined;
-  let leader: Leader | undefined;
   const metrics = createMetrics({
     objects: () => operator?.objects() ?? [],
     queueDepth: () => operator?.queueDepth() ?? [],
-    leading: () => leader?.leading ?? false,
+    leading: () => leader.leading,
   });
   const clock = systemClock;
   const connection = await connectionFrom(process.env);
@@ -53,7 +52,7 @@ async function main(signal: AbortSignal): Promise<number> {
     userAgent: `lakebranch/${version}`,
     onResponse: metrics.kubeAnswered,
   });
-  leader = new Leader({
+  const leader = new Leader({
     kube,
     clock,
     namespace: config.namespace,

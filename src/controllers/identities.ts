@@ -9,7 +9,7 @@ export type Identity = 'provider' | 'login';
 const ofWorkload: Readonly<Record<SubjectTokenTrouble, { readonly reason: Reason; readonly advice: string }>> = {
   notFound: {
     reason: Reason.WorkloadTokenNotFound,
-    advice: "Check the projected volumes of the operator's Deployment",
+    advice: "The operator's Deployment needs a projected volume for it",
   },
   expired: { reason: Reason.WorkloadTokenExpired, advice: "Check the kubelet of the operator's node and its clock" },
   unusable: { reason: Reason.WorkloadTokenUnusable, advice: 'It was sent to nobody' },

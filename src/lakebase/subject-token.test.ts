@@ -47,7 +47,7 @@ test('each time anew, so that a renewed one is picked up however the kubelet swa
 });
 
 test.each<[string, string | undefined, SubjectTokenTrouble, RegExp]>([
-  ['no file', undefined, 'notFound', /subject-token-.*token cannot be read \(ENOENT\): .*projected volume/],
+  ['no file', undefined, 'notFound', /subject-token-.*token cannot be read \(ENOENT\)$/],
   ['an empty file', '', 'unusable', /holds no ServiceAccount token/],
   ['something else', 'dapi-s3same', 'unusable', /holds no ServiceAccount token/],
   ['a broken token', 'eyJ.s3same.s3same', 'unusable', /holds no ServiceAccount token/],

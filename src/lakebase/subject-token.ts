@@ -37,7 +37,7 @@ async function contentOf(file: string): Promise<string> {
     const { code = '' } = error as NodeJS.ErrnoException;
     throw unusable(
       'notFound',
-      `the projected ServiceAccount token ${file} cannot be read (${code}): the operator's Deployment needs a projected volume for it`,
+      `the projected ServiceAccount token ${file} cannot be read (${code || 'unreadable'})`,
     );
   }
 }

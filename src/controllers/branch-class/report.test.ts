@@ -76,7 +76,7 @@ test.each<[string, Partial<World>, string[], string]>([
     forAPerson('FederationPolicyMismatch'),
     'spec.provider.auth does not work: so it said. Give the service principal a federation policy',
   ],
-  ['a token that is not there', workload('notFound'), forAPerson('WorkloadTokenNotFound'), 'projected volumes'],
+  ['a token that is not there', workload('notFound'), forAPerson('WorkloadTokenNotFound'), 'needs a projected volume'],
   ['a token that is too old', workload('expired'), forAPerson('WorkloadTokenExpired'), 'Check the kubelet'],
   ['a token that is not for it', workload('unusable'), forAPerson('WorkloadTokenUnusable'), 'It was sent to nobody'],
   [
