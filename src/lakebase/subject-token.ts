@@ -35,10 +35,7 @@ async function contentOf(file: string): Promise<string> {
     return (await readFile(file, 'utf8')).trim();
   } catch (error) {
     const { code = '' } = error as NodeJS.ErrnoException;
-    throw unusable(
-      'notFound',
-      `the projected ServiceAccount token ${file} cannot be read (${code || 'unreadable'})`,
-    );
+    throw unusable('notFound', `the projected ServiceAccount token ${file} cannot be read (${code || 'unreadable'})`);
   }
 }
 
