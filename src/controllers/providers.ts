@@ -94,7 +94,8 @@ export class Providers {
   async of(bclass: BranchClass): Promise<ProviderSeen> {
     const { host, auth, caSecretRef } = bclass.spec.provider;
     const { sameAsProvider, auth: loginAuth = {} } = bclass.spec.login;
-    const both = [auth, sameAsProvider ? auth : loginAuth];
+    const loginBy = sameAsProvider ? auth : loginAuth;
+    const both = [auth, loginBy];
     const wanted = [
       ...(caSecretRef ? [[caSecretRef.name, classSecretKey.ca] as const] : []),
       ...both.flatMap(({ clientSecretRef }) =>
@@ -110,14 +111,13 @@ export class Providers {
     const unknown = both.find(({ workloadIdentity: of }) => of && !this.#subjectTokens.has(of.audience));
     if (unknown) return this.#notConfigured(bclass, unknown.workloadIdentity?.audience ?? '');
     const ca = caSecretRef && (await this.#value(caSecretRef.name, classSecretKey.ca));
-    const [manager, login] = await Promise.all(both.map((one) => this.#identity(one)));
-    if (!manager || !login) throw new Error('a class names one identity or two');
+    const [managing, handedOut] = [await this.#identity(auth), await this.#identity(loginBy)];
     return {
       usable: true,
       provider: {
-        manager: this.#client({ host, identity: manager, ca }),
-        login: this.#client({ host, identity: login, ca }),
-        username: login.clientId,
+        manager: this.#client({ host, identity: managing, ca }),
+        login: this.#client({ host, identity: handedOut, ca }),
+        username: handedOut.clientId,
         ca,
       },
     };
