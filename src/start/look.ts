@@ -166,13 +166,16 @@ async function checkRights(kube: StartKube, scope: Scope, signal: AbortSignal): 
   const allowed = await Promise.all(accesses.map((access) => isAllowed(kube, access, signal)));
   const missing = accesses.filter((_, index) => !allowed[index]);
   if (missing.length === 0) return;
-  throw new NotYet(`${await whoAmI(kube, signal)} may not ${inWords(missing)}; ${adviceFor(scope)}`);
+  throw new NotYet(`${await whoAmI(kube, signal)} may not ${inWords(missing)}; ${adviceFor(scope, missing)}`);
 }
 
-const adviceFor = ({ watchNamespaces }: Scope): string =>
-  watchNamespaces.length === 0
-    ? 'apply the roles of this release (deploy/rbac.yaml, or the chart), or set LAKEBRANCH_WATCH_NAMESPACES to the namespaces that it may see'
-    : 'apply the roles of this release to these namespaces (with the chart: its scope). Without namespace kube-system set LAKEBRANCH_CLUSTER_ID';
+function adviceFor({ watchNamespaces }: Scope, missing: readonly Access[]): string {
+  const roles = 'apply the roles of this release (deploy/rbac.yaml, or the chart)';
+  if (watchNamespaces.length === 0)
+    return `${roles}, or set LAKEBRANCH_WATCH_NAMESPACES to the namespaces that it may see`;
+  const naming = missing.some(({ name }) => name === 'kube-system') ? ', or set LAKEBRANCH_CLUSTER_ID' : '';
+  return `${roles} in each of these places${naming}`;
+}
 
 async function isAllowed(kube: StartKube, access: Access, signal: AbortSignal): Promise<boolean> {
   const { group, resource: path, verb, namespace, name } = access;
