@@ -1,14 +1,16 @@
-// Writes what is generated from src/api: the CRDs and two pages of the documentation.
+// Writes what is generated from src: the CRDs and three pages of the documentation.
 // With --check it writes nothing and fails when a file is not what it would write.
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { apiDocs } from './generate/api-docs.ts';
 import { crdPath, crdYaml, kinds } from './generate/crds.ts';
+import { metricsDocs } from './generate/metrics-docs.ts';
 import { reasonsDocs } from './generate/reasons-docs.ts';
 
 const generated: readonly (readonly [string, string])[] = [
   ...kinds.map((kind) => [crdPath(kind), crdYaml(kind)] as const),
   ['docs/api.md', apiDocs(kinds)],
+  ['docs/metrics.md', metricsDocs()],
   ['docs/reasons.md', reasonsDocs()],
 ];
 

@@ -10,7 +10,9 @@ import { createOperator, type Operator } from './app.ts';
 import { lakebaseClients } from './clients.ts';
 import { ConfigError, readConfig, type Config } from './config.ts';
 import { systemClock } from './kit/clock.ts';
-import { PortError, serveHealth, type HealthServer } from './kit/health.ts';
+import { PortError, serveHealth, type HealthOptions, type HealthServer } from './kit/health.ts';
+import { serveProtectedPage, type ProtectedPage } from './kit/protected-page.ts';
+import { CertificateError } from './kit/serving-certificate.ts';
 import { HttpKube } from './kit/kube-http.ts';
 import { isForbidden, isNotFound, KubeError, KubeUnreachable, type Kube, type KubeObject } from './kit/kube.ts';
 import { connectionFrom, KubeConnectionError } from './kit/kubeconfig.ts';
@@ -42,7 +44,9 @@ function failed(error: unknown): void {
 }
 
 function isPlain(error: unknown): error is Error {
-  return [StartError, ConfigError, KubeConnectionError, PortError].some((kind) => error instanceof kind);
+  return [StartError, ConfigError, KubeConnectionError, PortError, CertificateError].some(
+    (kind) => error instanceof kind,
+  );
 }
 
 async function main(signal: AbortSignal): Promise<number> {
@@ -51,9 +55,12 @@ async function main(signal: AbortSignal): Promise<number> {
   let operator: Operator | undefined;
   let leader: Leader | undefined;
   const metrics = createMetrics({
-    objects: () => operator?.objects() ?? [],
-    queueDepth: () => operator?.queueDepth() ?? [],
+    fleet: () => operator?.fleet() ?? { objects: [], classes: [], restores: [] },
+    loops: () => operator?.loops() ?? [],
     leading: () => leader?.leading ?? false,
+    perObject: config.metrics.perObject,
+    version,
+    nodeVersion: process.version,
   });
   const kube = new HttpKube({
     connection: await connectionFrom(process.env),
@@ -71,8 +78,7 @@ async function main(signal: AbortSignal): Promise<number> {
     clusterID,
     makeClient: lakebaseClients({ config, clock: systemClock, log, metrics }),
     login: pgLogin,
-    onResult: metrics.reconciled,
-    onLeft: metrics.left,
+    metrics,
   });
   leader = new Leader({
     kube,
@@ -82,10 +88,10 @@ async function main(signal: AbortSignal): Promise<number> {
     identity: config.identity,
     onError: (error) => log.warn({ err: error }, 'the Lease could not be renewed'),
   });
-  const health = await serve(config, metrics, operator, leader);
-  log.info({ version, clusterID, namespace: config.namespace, httpPort: health.port }, 'lakebranch started');
+  const servers = await serve({ config, kube, log, metrics, operator, leader });
+  log.info({ version, clusterID, namespace: config.namespace, ...servers.ports }, 'lakebranch started');
   const code = await run({ config, operator, leader, log }, signal);
-  await health.close();
+  await servers.close();
   return code;
 }
 
@@ -112,7 +118,31 @@ async function run(
 /** A leader that has not renewed for longer than this should have given up: it is wedged. */
 const wedgedMs = 35_000;
 
-function serve(config: Config, { registry }: Metrics, operator: Operator, leader: Leader): Promise<HealthServer> {
+interface Served {
+  readonly config: Config;
+  readonly kube: Kube;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly operator: Operator;
+  readonly leader: Leader;
+}
+
+async function serve(served: Served): Promise<{ ports: Record<string, number>; close: () => Promise<unknown> }> {
+  const { config, metrics } = served;
+  const isPlain = config.metrics.mode === 'Plain';
+  const health = await serveHealthOf(served, isPlain ? { '/metrics': metrics.page } : {});
+  if (isPlain) return { ports: { httpPort: health.port }, close: () => health.close() };
+  const page = await serveMetrics(served);
+  return {
+    ports: { httpPort: health.port, metricsPort: page.port },
+    close: () => Promise.all([health.close(), page.close()]),
+  };
+}
+
+function serveHealthOf(
+  { config, operator, leader }: Served,
+  pages: NonNullable<HealthOptions['pages']>,
+): Promise<HealthServer> {
   return serveHealth({
     host: config.httpHost,
     port: config.httpPort,
@@ -121,9 +151,24 @@ function serve(config: Config, { registry }: Metrics, operator: Operator, leader
     unhealthy: () =>
       leader.leading && leader.renewedMsAgo() > wedgedMs ? 'the Lease has not been renewed in time' : undefined,
     unready: () => (operator.synced() ? undefined : 'the caches are not filled yet'),
-    pages: { '/metrics': async () => ({ type: registry.contentType, body: await registry.metrics() }) },
+    pages,
   });
 }
+
+const serveMetrics = ({ config, kube, log, metrics }: Served): Promise<ProtectedPage> =>
+  serveProtectedPage({
+    host: config.httpHost,
+    port: config.metrics.port,
+    hostSetting: 'LAKEBRANCH_HTTP_HOST',
+    portSetting: 'LAKEBRANCH_METRICS_PORT',
+    kube,
+    clock: systemClock,
+    path: '/metrics',
+    page: metrics.page,
+    certificateFolder: config.metrics.certificateFolder,
+    certificateSetting: 'LAKEBRANCH_METRICS_CERT_DIR',
+    onError: (error, what) => log.warn({ err: error }, what),
+  });
 
 async function checkKinds(kube: Kube, { watchNamespaces }: Config, signal: AbortSignal): Promise<void> {
   for (const type of [databaseBranchResource, branchClassResource, pointInTimeRestoreResource]) {
