@@ -82,6 +82,13 @@ const branches = {
     why: 'A deletion that does not end keeps a namespace in Terminating.',
     labels: ['class'],
   },
+  progressStart: {
+    name: 'lakebranch_progress_earliest_start_timestamp_seconds',
+    type: 'gauge',
+    help: 'Since when the object is in state progressing, without waiting for a slot, that has been so longest.',
+    why: 'A create or reset takes seconds; one that goes on for half an hour is in trouble.',
+    labels: ['class'],
+  },
   classReady: {
     name: 'lakebranch_branchclass_ready',
     type: 'gauge',

@@ -76,6 +76,11 @@ function ofClass(name: string, objects: readonly ObjectState[], bclass: ClassSta
       queued.map(({ since }) => since),
     ),
     ...first(
+      'progressStart',
+      name,
+      objects.map(({ working }) => working),
+    ),
+    ...first(
       'deletionStart',
       name,
       objects.map(({ deleted }) => deleted),
@@ -127,6 +132,7 @@ function counted(objects: readonly ObjectState[], name: string): Sample[] {
 }
 
 type Timestamp =
+  | 'progressStart'
   | 'queueStart'
   | 'deletionStart'
   | 'leaseExpiry'

@@ -27,6 +27,8 @@ export interface ObjectState {
   /** The lease, if it has to be extended because the object goes on: its end, and the end that was asked for at first. */
   readonly lease: { readonly expireTime: Date; readonly wanted: Date } | undefined;
   readonly credential: CredentialState | undefined;
+  /** Since when it has been at work towards a branch that it lacks, without waiting for a slot. */
+  readonly working: Date | undefined;
   readonly queue: { readonly position: number; readonly since: Date | undefined } | undefined;
 }
 
@@ -61,6 +63,7 @@ export function stateOf(object: Seen): ObjectState {
     leaseTime: dateOf(expiration.leaseTime),
     lease: state === 'deleting' || state === 'ended' ? undefined : leaseToExtend(expiration),
     credential: credentialOf(object, state),
+    working: state === 'progressing' && !status.queue ? workingSince(conditions) : undefined,
     queue: queueOf(status, conditions),
   };
 }
@@ -96,11 +99,10 @@ function credentialOf({ metadata, status }: Seen, state: State): CredentialState
   return { issueTime, expireTime, renewTime: dateOf(credentials?.renewTime), renewed: !leftAlone };
 }
 
-/** It waits since it began to work towards the branch that it lacks. */
-function queueOf({ queue }: Status, conditions: readonly Condition[]): ObjectState['queue'] {
-  if (!queue) return undefined;
-  const since = dateOf(findCondition(conditions, ConditionType.Reconciling)?.lastTransitionTime);
-  return { position: queue.position, since };
-}
+const queueOf = ({ queue }: Status, conditions: readonly Condition[]): ObjectState['queue'] =>
+  queue && { position: queue.position, since: workingSince(conditions) };
+
+const workingSince = (conditions: readonly Condition[]): Date | undefined =>
+  dateOf(findCondition(conditions, ConditionType.Reconciling)?.lastTransitionTime);
 
 const dateOf = (text: string | undefined): Date | undefined => (text === undefined ? undefined : new Date(text));

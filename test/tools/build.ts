@@ -39,7 +39,18 @@ async function build(name: string, program: string): Promise<void> {
   const log = join(folder, 'build.log');
   const pkg = toolPackage(name);
   // The flags of the control plane's build, so that Go need not compile what both use twice.
-  const args = ['build', '-v', '-mod=readonly', '-trimpath', '-ldflags', '-s -w', ...tagsOf(name), '-o', `${draft}/`, pkg];
+  const args = [
+    'build',
+    '-v',
+    '-mod=readonly',
+    '-trimpath',
+    '-ldflags',
+    '-s -w',
+    ...tagsOf(name),
+    '-o',
+    `${draft}/`,
+    pkg,
+  ];
   const options = { cwd: moduleOf(name), env: { ...process.env, CGO_ENABLED: '0' } };
   try {
     await withProgress(`Building ${name} for tests`, () => runLogged(`Building ${name}`, log, 'go', args, options), {
