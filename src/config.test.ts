@@ -14,6 +14,7 @@ test('a namespace is all that must be set', () => {
     identity: 'me',
     clusterID: undefined,
     proxy: undefined,
+    metrics: { mode: 'Plain', port: 8443, certificateFolder: undefined, perObject: true },
   });
 });
 
@@ -26,6 +27,10 @@ test('every setting is read', () => {
       LAKEBRANCH_HTTP_PORT: '0',
       LAKEBRANCH_LEADER_ELECTION: 'false',
       LAKEBRANCH_WORKERS: '3',
+      LAKEBRANCH_METRICS_MODE: 'Protected',
+      LAKEBRANCH_METRICS_PORT: '0',
+      LAKEBRANCH_METRICS_CERT_DIR: '/tls',
+      LAKEBRANCH_METRICS_PER_OBJECT: 'false',
       LAKEBRANCH_PROVIDER_QPS: '2.5',
       LAKEBRANCH_LOG_LEVEL: 'debug',
       POD_NAME: 'pod',
@@ -40,6 +45,7 @@ test('every setting is read', () => {
     httpPort: 0,
     leaderElection: false,
     workers: 3,
+    metrics: { mode: 'Protected', port: 0, certificateFolder: '/tls', perObject: false },
     providerQps: 2.5,
     logLevel: 'debug',
     identity: 'pod',
@@ -58,6 +64,7 @@ test.each<[string, Record<string, string>, RegExp]>([
   ['a port that is none', { LAKEBRANCH_HTTP_PORT: '70000' }, /LAKEBRANCH_HTTP_PORT: .*65535/],
   ['yes for true', { LAKEBRANCH_LEADER_ELECTION: 'yes' }, /LAKEBRANCH_LEADER_ELECTION: .*true/],
   ['an unknown level', { LAKEBRANCH_LOG_LEVEL: 'loud' }, /LAKEBRANCH_LOG_LEVEL: /],
+  ['a mode of metrics that is none', { LAKEBRANCH_METRICS_MODE: 'protected' }, /LAKEBRANCH_METRICS_MODE: .*Protected/],
   ['a namespace with capitals', { LAKEBRANCH_WATCH_NAMESPACES: 'Foo_Bar' }, /LAKEBRANCH_WATCH_NAMESPACES: write names/],
   ['a proxy password that is not percent-encoded', { HTTPS_PROXY: 'http://me:hunter2%@proxy' }, /HTTPS_PROXY: .*%25/],
   ['a proxy that is no URL', { HTTPS_PROXY: 'user:hunter2 at proxy' }, /HTTPS_PROXY: write a URL/],

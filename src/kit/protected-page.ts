@@ -5,7 +5,8 @@ import { Access, type Verdict } from './access.ts';
 import type { Clock } from './clock.ts';
 import { cannotListen, type Listening } from './health.ts';
 import type { Kube } from './kube.ts';
-import { certificateIn, selfSigned, type ServingCertificate } from './serving-certificate.ts';
+import { selfSigned } from './self-signed.ts';
+import { certificateIn, type ServingCertificate } from './serving-certificate.ts';
 
 export interface ProtectedPageOptions extends Listening {
   readonly kube: Pick<Kube, 'create'>;
@@ -42,7 +43,10 @@ const refusals: Readonly<Record<Exclude<Verdict, 'allowed'>, Answer>> = {
 export async function serveProtectedPage(options: ProtectedPageOptions): Promise<ProtectedPage> {
   const { clock, path, page, onError } = options;
   const access = new Access(options);
-  let certificate = await certificateOf(options);
+  const { certificateFolder: folder, certificateSetting } = options;
+  const read = async (): Promise<ServingCertificate> =>
+    folder === undefined ? selfSigned('lakebranch', clock.now()) : certificateIn(folder, certificateSetting);
+  let certificate = await read();
   const server = createServer(certificate, (request, response) => {
     void answer(request.method, request.url, request.headers.authorization).then(({ status, body, type }) =>
       response
@@ -78,7 +82,7 @@ export async function serveProtectedPage(options: ProtectedPageOptions): Promise
   /** A pair that is half written or wrong is not taken; the old one stays. */
   async function lookAgain(): Promise<void> {
     try {
-      const next = await certificateOf(options);
+      const next = await read();
       if (next.cert !== certificate.cert || next.key !== certificate.key) server.setSecureContext((certificate = next));
     } catch (error) {
       onError(error, 'the certificate of the metrics could not be renewed; the old one is served');
@@ -94,7 +98,7 @@ export async function serveProtectedPage(options: ProtectedPageOptions): Promise
     server.once('error', (error) => reject(cannotListen(options, error)));
     server.listen(options.port, options.host, resolve);
   });
-  if (options.certificateFolder !== undefined) watch();
+  if (folder !== undefined) watch();
   return {
     port: (server.address() as AddressInfo).port,
     close: () =>
@@ -106,12 +110,3 @@ export async function serveProtectedPage(options: ProtectedPageOptions): Promise
       }),
   };
 }
-
-const certificateOf = ({
-  certificateFolder,
-  certificateSetting,
-  clock,
-}: ProtectedPageOptions): Promise<ServingCertificate> =>
-  certificateFolder === undefined
-    ? selfSigned('lakebranch', clock.now())
-    : certificateIn(certificateFolder, certificateSetting);

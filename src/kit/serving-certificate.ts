@@ -1,4 +1,4 @@
-// The certificate of a server of ours: from a folder in which others renew it, or made for this process alone.
+// The certificate of a server of ours, from a folder in which others renew it.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
@@ -35,31 +35,4 @@ export async function certificateIn(folder: string, setting: string): Promise<Se
     );
   }
   return { cert, key };
-}
-
-const validMs = 10 * 365 * 86_400_000;
-
-/** Nobody can check it: it only keeps the token of a scraper from being read on the way. */
-export async function selfSigned(name: string, now: Date): Promise<ServingCertificate> {
-  // Only when asked for: it would add to the memory of every process.
-  await import('reflect-metadata');
-  const x509 = await import('@peculiar/x509');
-  const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
-  const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
-  const certificate = await x509.X509CertificateGenerator.createSelfSigned(
-    {
-      name: [{ CN: [name] }],
-      notBefore: new Date(now.getTime() - 3_600_000),
-      notAfter: new Date(now.getTime() + validMs),
-      keys,
-      signingAlgorithm: algorithm,
-      extensions: [
-        new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
-        new x509.SubjectAlternativeNameExtension([{ type: 'dns', value: name }]),
-      ],
-    },
-    crypto,
-  );
-  const key = x509.PemConverter.encode(await crypto.subtle.exportKey('pkcs8', keys.privateKey), 'PRIVATE KEY');
-  return { key, cert: certificate.toString('pem') };
 }

@@ -87,16 +87,16 @@ function leaseToExtend({
   return { expireTime: lease, wanted: dateOf(clampedFrom) ?? lease };
 }
 
-function credentialOf({ metadata, status }: Seen, state: State): CredentialState | undefined {
-  const { credentials, conditions = [] } = status ?? {};
+function credentialOf({ metadata, status = {} }: Seen, state: State): CredentialState | undefined {
+  const { credentials, conditions = [] } = status;
   const [issueTime, expireTime] = [dateOf(credentials?.issueTime), dateOf(credentials?.expireTime)];
   if (!issueTime || !expireTime) return undefined;
-  const leftAlone =
-    state === 'deleting' ||
-    state === 'ended' ||
-    metadata.annotations?.[annotationKey.paused] === pausedValue.all ||
-    findCondition(conditions, ConditionType.NamespaceAllowed)?.status === 'False';
-  return { issueTime, expireTime, renewTime: dateOf(credentials?.renewTime), renewed: !leftAlone };
+  const renewed =
+    state !== 'deleting' &&
+    state !== 'ended' &&
+    metadata.annotations?.[annotationKey.paused] !== pausedValue.all &&
+    findCondition(conditions, ConditionType.NamespaceAllowed)?.status !== 'False';
+  return { issueTime, expireTime, renewTime: dateOf(credentials?.renewTime), renewed };
 }
 
 const queueOf = ({ queue }: Status, conditions: readonly Condition[]): ObjectState['queue'] =>

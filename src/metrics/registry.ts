@@ -5,7 +5,7 @@ import { unreachable } from '../kit/result.ts';
 import { catalogue, type KeyOf, type LabelOf, type MetricEntry, type MetricKey } from './catalogue.ts';
 import { samplesOf, type Fleet, type Sample } from './fleet.ts';
 import type { Measure, Measurement } from './measurement.ts';
-import { controllers } from './words.ts';
+import type { controllers } from './words.ts';
 
 /** A loop and its queue, right now. */
 export interface Loop {
