@@ -155,8 +155,8 @@ function serveHealthOf(
   });
 }
 
-const serveMetrics = ({ config, kube, log, metrics }: Served): Promise<ProtectedPage> =>
-  serveProtectedPage({
+function serveMetrics({ config, kube, log, metrics }: Served): Promise<ProtectedPage> {
+  return serveProtectedPage({
     host: config.httpHost,
     port: config.metrics.port,
     hostSetting: 'LAKEBRANCH_HTTP_HOST',
@@ -169,6 +169,7 @@ const serveMetrics = ({ config, kube, log, metrics }: Served): Promise<Protected
     certificateSetting: 'LAKEBRANCH_METRICS_CERT_DIR',
     onError: (error, what) => log.warn({ err: error }, what),
   });
+}
 
 async function checkKinds(kube: Kube, { watchNamespaces }: Config, signal: AbortSignal): Promise<void> {
   for (const type of [databaseBranchResource, branchClassResource, pointInTimeRestoreResource]) {
