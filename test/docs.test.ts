@@ -3,7 +3,8 @@ import { readFileSync, existsSync, globSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { catalogue } from '../src/metrics/catalogue.ts';
-import { alertRules, metricsIn } from './alerts/rules.ts';
+import { metricsIn } from './alerts/expressions.ts';
+import { alertRules } from './alerts/rules.ts';
 
 const root = join(import.meta.dirname, '..');
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');

@@ -16,11 +16,3 @@ export function alertRules(): AlertRule[] {
   const { groups } = parse(readFileSync(rulesFile, 'utf8')) as { groups: { rules: AlertRule[] }[] };
   return groups.flatMap(({ rules }) => rules);
 }
-
-/** The names of metrics in a text, those of histograms without what is added to them. */
-export function metricsIn(text: string): string[] {
-  const found = text.match(
-    /\b(lakebranch|controller_runtime|rest_client|leader_election|workqueue|process|nodejs)_[a-z_]+/g,
-  );
-  return [...new Set(found ?? [])].map((name) => name.replace(/_(bucket|sum|count)$/, ''));
-}
