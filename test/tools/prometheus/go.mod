@@ -1,6 +1,6 @@
 module lakebranch/test-tools-prometheus
 
-// Without the service discoveries of some thirty clouds, which no check of rules needs.
+// For scripts/dashboard-picture.ts only. Without the service discoveries of some thirty clouds.
 // tags: remove_all_sd
 
 go 1.26.7
