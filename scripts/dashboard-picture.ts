@@ -136,7 +136,9 @@ async function ask(url: string, { kind }: Panel, { expr, legend }: Target, { fro
   const parameters = instant
     ? { query, time: String(to) }
     : { query, start: String(from), end: String(to), step: String(stepSeconds) };
-  const response = await fetch(`${url}/api/v1/${instant ? 'query' : 'query_range'}?${new URLSearchParams(parameters)}`);
+  const response = await fetch(
+    `${url}/api/v1/${instant ? 'query' : 'query_range'}?${new URLSearchParams(parameters).toString()}`,
+  );
   const { data, error } = (await response.json()) as { data?: { result: Result[] }; error?: string };
   if (!data) throw new Error(`${expr}: ${error}`);
   return data.result.map(({ metric, values, value }) => ({

@@ -47,25 +47,31 @@ export function stateOf(object: Seen): ObjectState {
   const { metadata, spec, status = {} } = object;
   const { conditions = [], branch, expiration = {} } = status;
   const state = stateIn(object, conditions);
-  const ready = findCondition(conditions, ConditionType.Ready);
   return {
     namespace: metadata.namespace ?? '',
     name: metadata.name,
     className: spec.className,
     origin: metadata.annotations?.[annotationKey.restore] === undefined ? 'Branch' : 'Restore',
     state,
-    reason: ready?.status === 'True' ? undefined : (ready?.reason ?? 'Pending'),
+    reason: reasonIn(conditions),
     conditions,
     created: dateOf(metadata.creationTimestamp),
     deleted: dateOf(metadata.deletionTimestamp),
     expireTime: dateOf(expiration.expireTime),
     unleased: branch !== undefined && expiration.enforcedBy === 'Operator',
     leaseTime: dateOf(expiration.leaseTime),
-    lease: state === 'deleting' || state === 'ended' ? undefined : leaseToExtend(expiration),
+    lease: isOnItsWayOut(state) ? undefined : leaseToExtend(expiration),
     credential: credentialOf(object, state),
     working: state === 'progressing' && !status.queue ? workingSince(conditions) : undefined,
     queue: queueOf(status, conditions),
   };
+}
+
+const isOnItsWayOut = (state: State): boolean => state === 'deleting' || state === 'ended';
+
+function reasonIn(conditions: readonly Condition[]): string | undefined {
+  const ready = findCondition(conditions, ConditionType.Ready);
+  return ready?.status === 'True' ? undefined : (ready?.reason ?? 'Pending');
 }
 
 function stateIn({ metadata }: Seen, conditions: readonly Condition[]): State {
@@ -91,13 +97,13 @@ function credentialOf({ metadata, status = {} }: Seen, state: State): Credential
   const { credentials, conditions = [] } = status;
   const [issueTime, expireTime] = [dateOf(credentials?.issueTime), dateOf(credentials?.expireTime)];
   if (!issueTime || !expireTime) return undefined;
-  const renewed =
-    state !== 'deleting' &&
-    state !== 'ended' &&
-    metadata.annotations?.[annotationKey.paused] !== pausedValue.all &&
-    findCondition(conditions, ConditionType.NamespaceAllowed)?.status !== 'False';
+  const renewed = !isOnItsWayOut(state) && !isLeftToRunOut(metadata, conditions);
   return { issueTime, expireTime, renewTime: dateOf(credentials?.renewTime), renewed };
 }
+
+const isLeftToRunOut = ({ annotations }: Seen['metadata'], conditions: readonly Condition[]): boolean =>
+  annotations?.[annotationKey.paused] === pausedValue.all ||
+  findCondition(conditions, ConditionType.NamespaceAllowed)?.status === 'False';
 
 const queueOf = ({ queue }: Status, conditions: readonly Condition[]): ObjectState['queue'] =>
   queue && { position: queue.position, since: workingSince(conditions) };

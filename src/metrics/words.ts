@@ -32,6 +32,8 @@ export const restoreOutcomes = [
   Reason.RestoreTimeInFuture,
   Reason.RestoreWindowExceeded,
   Reason.TimeSkewTooLarge,
+  Reason.CreateRefused,
+  Reason.RestoreSourceNotFound,
   Reason.RestoredBranchGone,
 ] as const;
 

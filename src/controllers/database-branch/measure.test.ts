@@ -71,6 +71,21 @@ test.each<[string, Plan, Outcome, WorldChange, Measurement[]]>([
     {},
     [{ is: 'refused', reason: 'EndpointMismatch' }],
   ],
+  [
+    'an end for it counts once',
+    { do: 'markEnded', reason: 'TimeSkewTooLarge' },
+    done,
+    {},
+    [{ is: 'refused', reason: 'TimeSkewTooLarge' }],
+  ],
+  [
+    'and not while it lasts',
+    waitFor(Reason.TimeSkewTooLarge, ''),
+    done,
+    { ended: { reason: 'TimeSkewTooLarge', time: later(0).toISOString() } },
+    [],
+  ],
+  ['an expiry is no refusal', { do: 'markEnded', reason: 'Expired' }, done, {}, []],
   ['what passes is none', waitFor(Reason.BranchCreating, ''), done, {}, []],
   ['nor is a write into a namespace that goes', issue('First'), { is: 'refused', state: namespaceTerminating }, {}, []],
 ])('%s', (_what, plan, outcome, world, expected) => {

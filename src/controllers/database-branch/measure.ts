@@ -14,10 +14,13 @@ export interface Measured {
 }
 
 export function measure({ world, plan, outcome, now }: Measured): Measurement[] {
-  if (plan.do === 'wait') return refused(plan.reason);
+  // What has ended for it was counted when it ended.
+  if (plan.do === 'wait') return world.ended ? [] : refused(plan.reason);
   if (outcome.is === 'refused') return refused(outcome.state.reason);
   if (outcome.is !== 'done') return [];
   switch (plan.do) {
+    case 'markEnded':
+      return refused(plan.reason);
     case 'issue':
       return issued(world, plan, now);
     case 'release':
