@@ -1,4 +1,4 @@
-// Writes what is generated from src: the CRDs, three pages of the documentation, and the dashboard.
+// Writes what is generated from src: the CRDs, four pages of the documentation, and the dashboard.
 // With --check it writes nothing and fails when a file is not what it would write.
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -6,6 +6,7 @@ import { apiDocs } from './generate/api-docs.ts';
 import { crdPath, crdYaml, kinds } from './generate/crds.ts';
 import { dashboardJson } from './generate/dashboard.ts';
 import { metricsDocs } from './generate/metrics-docs.ts';
+import { pluginDocs } from './generate/plugin-docs.ts';
 import { reasonsDocs } from './generate/reasons-docs.ts';
 
 const generated: readonly (readonly [string, string])[] = [
@@ -14,6 +15,7 @@ const generated: readonly (readonly [string, string])[] = [
   ['charts/lakebranch/files/dashboard.json', dashboardJson()],
   ['docs/metrics.md', metricsDocs()],
   ['docs/reasons.md', reasonsDocs()],
+  ['docs/plugin.md', pluginDocs()],
 ];
 
 const inRepository = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url));

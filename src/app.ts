@@ -25,7 +25,7 @@ import {
 import type { Left } from './controllers/database-branch/plan.ts';
 import { Namespaces } from './controllers/namespaces.ts';
 import { Projects } from './controllers/projects.ts';
-import { Providers, type MakeClient } from './controllers/providers.ts';
+import { Providers, type MakeClient, type SubjectTokens } from './controllers/providers.ts';
 import { Cache } from './kit/cache.ts';
 import type { Clock } from './kit/clock.ts';
 import { Controller, type Reconcile } from './kit/controller.ts';
@@ -45,6 +45,8 @@ export interface OperatorParts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly makeClient: MakeClient;
+  /** For classes with workload identity; none when absent. */
+  readonly subjectTokens?: SubjectTokens;
   readonly login: Login;
   /** Holds the credential Secrets of classes. */
   readonly namespace: string;
@@ -79,7 +81,7 @@ export interface Operator {
 }
 
 export function createOperator(parts: OperatorParts): Operator {
-  const { kube, clock, log, namespace } = parts;
+  const { kube, clock, log } = parts;
   const { objects, classes, restores } = createCaches(parts);
   const events = new KubeEventRecorder({
     kube,
@@ -110,7 +112,7 @@ export function createOperator(parts: OperatorParts): Operator {
         ))
       )
         return;
-      const providers = new Providers({ kube, clock, namespace, makeClient: parts.makeClient });
+      const providers = new Providers(parts);
       const projects = new Projects(clock);
       const shared = {
         ...parts,

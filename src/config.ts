@@ -41,6 +41,17 @@ const duration = z
   .regex(/^([0-9]+h)?([0-9]+m)?([0-9]+s)?$/, 'write a duration like 15m')
   .refine((text) => text !== '', 'write a duration like 15m');
 
+/** What goes into the `aud` of a token. Their places name folders, so none may be left out or named twice. */
+const audienceList = z
+  .string()
+  .default('')
+  .transform((text) => (text === '' ? [] : text.split(',').map((audience) => audience.trim())))
+  .refine(
+    (audiences) => audiences.every((audience) => /^[!-~]+$/.test(audience)),
+    'write audiences, separated by commas: no spaces within, and none of them empty',
+  )
+  .refine((audiences) => new Set(audiences).size === audiences.length, 'name each audience once');
+
 const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
 
 /** Environment variables of the operator; the chart and deploy/ set them. */
@@ -81,6 +92,10 @@ const environment = z.object({
   LAKEBRANCH_PROVIDER_QPS: z.coerce.number().positive().max(1000).default(15),
   /** Unarchived branches that Lakebase allows in a project, its own included; raise it only if the provider raised yours. */
   LAKEBRANCH_PROJECT_LIMIT: z.coerce.number().int().min(1).max(10_000).default(10),
+  /** Audiences that classes may choose for workload identity, separated by commas; each has a projected token. */
+  LAKEBRANCH_WORKLOAD_IDENTITY_AUDIENCES: audienceList,
+  /** `<place in the list, from 0>/token` is the projected token of an audience. */
+  LAKEBRANCH_WORKLOAD_IDENTITY_DIR: z.string().default('/var/run/secrets/lakebranch.dev/workload-identity'),
   LAKEBRANCH_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
   /** The name under which this process holds the Lease. */
   POD_NAME: z.string().min(1).optional(),
@@ -107,6 +122,8 @@ export interface Config {
   readonly workers: number;
   readonly providerQps: number;
   readonly projectLimit: number;
+  readonly workloadIdentityAudiences: readonly string[];
+  readonly workloadIdentityDir: string;
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error';
   readonly identity: string;
   readonly kubeconfig: string | undefined;
@@ -149,6 +166,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, id
     workers: read.LAKEBRANCH_WORKERS,
     providerQps: read.LAKEBRANCH_PROVIDER_QPS,
     projectLimit: read.LAKEBRANCH_PROJECT_LIMIT,
+    workloadIdentityAudiences: read.LAKEBRANCH_WORKLOAD_IDENTITY_AUDIENCES,
+    workloadIdentityDir: read.LAKEBRANCH_WORKLOAD_IDENTITY_DIR,
     logLevel: read.LAKEBRANCH_LOG_LEVEL,
     identity: read.POD_NAME ?? identity,
     kubeconfig: read.KUBECONFIG,
