@@ -277,9 +277,18 @@ class StuckClock extends ManualClock {
 
 test('a leader that neither renews nor gives up is wedged, and one that does either is not', async () => {
   const clock = new StuckClock(new Date('2026-01-01T00:00:00Z'));
-  const leader = new Leader({ kube: new MemoryKube(clock), clock, namespace: 'default', name: 'lakebranch', identity: 'a' });
+  const leader = new Leader({
+    kube: new MemoryKube({ clock }),
+    clock,
+    namespace: 'default',
+    name: 'lakebranch',
+    identity: 'a',
+  });
   const stop = new AbortController();
-  const ended = leader.run(stop.signal, (signal) => new Promise((resolve) => signal.addEventListener('abort', () => resolve())));
+  const ended = leader.run(
+    stop.signal,
+    (signal) => new Promise((resolve) => signal.addEventListener('abort', () => resolve())),
+  );
   await quiet();
   expect([leader.leading, leader.wedged]).toEqual([true, false]);
   clock.stuck = true;
