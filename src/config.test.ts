@@ -16,6 +16,7 @@ test('a namespace is all that must be set', () => {
     workloadIdentityAudiences: [],
     workloadIdentityDir: '/var/run/secrets/lakebranch.dev/workload-identity',
     proxy: undefined,
+    metrics: { mode: 'Plain', port: 8443, certificateFolder: undefined, perObject: true },
   });
 });
 
@@ -28,6 +29,10 @@ test('every setting is read', () => {
       LAKEBRANCH_HTTP_PORT: '0',
       LAKEBRANCH_LEADER_ELECTION: 'false',
       LAKEBRANCH_WORKERS: '3',
+      LAKEBRANCH_METRICS_MODE: 'Protected',
+      LAKEBRANCH_METRICS_PORT: '0',
+      LAKEBRANCH_METRICS_CERT_DIR: '/tls',
+      LAKEBRANCH_METRICS_PER_OBJECT: 'false',
       LAKEBRANCH_PROVIDER_QPS: '2.5',
       LAKEBRANCH_WORKLOAD_IDENTITY_AUDIENCES: 'lakebase, https://dbc.example',
       LAKEBRANCH_WORKLOAD_IDENTITY_DIR: '/tokens',
@@ -44,6 +49,7 @@ test('every setting is read', () => {
     httpPort: 0,
     leaderElection: false,
     workers: 3,
+    metrics: { mode: 'Protected', port: 0, certificateFolder: '/tls', perObject: false },
     providerQps: 2.5,
     workloadIdentityAudiences: ['lakebase', 'https://dbc.example'],
     workloadIdentityDir: '/tokens',
@@ -64,6 +70,7 @@ test.each<[string, Record<string, string>, RegExp]>([
   ['a port that is none', { LAKEBRANCH_HTTP_PORT: '70000' }, /LAKEBRANCH_HTTP_PORT: .*65535/],
   ['yes for true', { LAKEBRANCH_LEADER_ELECTION: 'yes' }, /LAKEBRANCH_LEADER_ELECTION: .*true/],
   ['an unknown level', { LAKEBRANCH_LOG_LEVEL: 'loud' }, /LAKEBRANCH_LOG_LEVEL: /],
+  ['a mode of metrics that is none', { LAKEBRANCH_METRICS_MODE: 'protected' }, /LAKEBRANCH_METRICS_MODE: .*Protected/],
   ['an audience that is empty', { LAKEBRANCH_WORKLOAD_IDENTITY_AUDIENCES: 'a,,b' }, /_AUDIENCES: write audiences/],
   ['an audience with a space', { LAKEBRANCH_WORKLOAD_IDENTITY_AUDIENCES: 'a b' }, /_AUDIENCES: write audiences/],
   ['an audience twice', { LAKEBRANCH_WORKLOAD_IDENTITY_AUDIENCES: 'a,b,a' }, /_AUDIENCES: name each audience once/],

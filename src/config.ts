@@ -77,6 +77,14 @@ const environment = z.object({
   LAKEBRANCH_HTTP_HOST: z.string().default('0.0.0.0'),
   /** /metrics, /healthz, /readyz; 0 takes a free port. */
   LAKEBRANCH_HTTP_PORT: port.default(8080),
+  /** Plain: /metrics beside /healthz, for all. Protected: over HTTPS on a port of its own, for those who may. */
+  LAKEBRANCH_METRICS_MODE: z.enum(['Plain', 'Protected']).default('Plain'),
+  /** Of /metrics in mode Protected; 0 takes a free port. */
+  LAKEBRANCH_METRICS_PORT: port.default(8443),
+  /** Holds tls.crt and tls.key for mode Protected; a certificate is made when absent. */
+  LAKEBRANCH_METRICS_CERT_DIR: z.string().min(1).optional(),
+  /** Series for each object. */
+  LAKEBRANCH_METRICS_PER_OBJECT: flag.default(true),
   LAKEBRANCH_LEADER_ELECTION: flag.default(true),
   /** Passes that may run at once. */
   LAKEBRANCH_WORKERS: z.coerce.number().int().min(1).max(256).default(16),
@@ -104,6 +112,12 @@ export interface Config {
   readonly watchNamespaces: readonly string[];
   readonly httpHost: string;
   readonly httpPort: number;
+  readonly metrics: {
+    readonly mode: 'Plain' | 'Protected';
+    readonly port: number;
+    readonly certificateFolder: string | undefined;
+    readonly perObject: boolean;
+  };
   readonly leaderElection: boolean;
   readonly workers: number;
   readonly providerQps: number;
@@ -142,6 +156,12 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, id
     watchNamespaces: read.LAKEBRANCH_WATCH_NAMESPACES,
     httpHost: read.LAKEBRANCH_HTTP_HOST,
     httpPort: read.LAKEBRANCH_HTTP_PORT,
+    metrics: {
+      mode: read.LAKEBRANCH_METRICS_MODE,
+      port: read.LAKEBRANCH_METRICS_PORT,
+      certificateFolder: read.LAKEBRANCH_METRICS_CERT_DIR,
+      perObject: read.LAKEBRANCH_METRICS_PER_OBJECT,
+    },
     leaderElection: read.LAKEBRANCH_LEADER_ELECTION,
     workers: read.LAKEBRANCH_WORKERS,
     providerQps: read.LAKEBRANCH_PROVIDER_QPS,

@@ -4,8 +4,11 @@ import { createOperator, type Operator } from './app.ts';
 import { lakebaseClients, projectedTokens } from './clients.ts';
 import { ConfigError, readConfig, type Config } from './config.ts';
 import { systemClock } from './kit/clock.ts';
-import { PortError, serveHealth, type HealthServer } from './kit/health.ts';
+import { PortError, serveHealth, type HealthOptions, type HealthServer } from './kit/health.ts';
+import { serveProtectedPage, type ProtectedPage } from './kit/protected-page.ts';
+import { CertificateError } from './kit/serving-certificate.ts';
 import { HttpKube } from './kit/kube-http.ts';
+import type { Kube } from './kit/kube.ts';
 import { connectionFrom, KubeConnectionError } from './kit/kubeconfig.ts';
 import { Leader } from './kit/leader.ts';
 import { createLog, type Logger } from './kit/log.ts';
@@ -32,7 +35,7 @@ function failed(error: unknown): void {
 }
 
 function isPlain(error: unknown): error is Error {
-  return [ConfigError, KubeConnectionError, PortError].some((kind) => error instanceof kind);
+  return [ConfigError, KubeConnectionError, PortError, CertificateError].some((kind) => error instanceof kind);
 }
 
 async function main(signal: AbortSignal): Promise<number> {
@@ -40,9 +43,12 @@ async function main(signal: AbortSignal): Promise<number> {
   const log = createLog(config.logLevel);
   let operator: Operator | undefined;
   const metrics = createMetrics({
-    objects: () => operator?.objects() ?? [],
-    queueDepth: () => operator?.queueDepth() ?? [],
+    fleet: () => operator?.fleet() ?? { objects: [], classes: [], restores: [] },
+    loops: () => operator?.loops() ?? [],
     leading: () => leader.leading,
+    perObject: config.metrics.perObject,
+    version,
+    nodeVersion: process.version,
   });
   const clock = systemClock;
   const connection = await connectionFrom(process.env);
@@ -63,8 +69,8 @@ async function main(signal: AbortSignal): Promise<number> {
   const start = new Start({ kube, scope: config, clock, log });
   const unready = (): string | undefined =>
     start.waitsFor ?? (operator?.synced() ? undefined : 'the caches are not filled yet');
-  const health = await serve(config, metrics, leader, unready);
-  log.info({ version, namespace: config.namespace, httpPort: health.port }, 'lakebranch started');
+  const servers = await serve({ config, kube, log, metrics, leader, unready });
+  log.info({ version, namespace: config.namespace, ...servers.ports }, 'lakebranch started');
   try {
     const clusterID = await start.done(signal);
     const apiServerAudiences = async (): Promise<readonly string[]> =>
@@ -78,12 +84,11 @@ async function main(signal: AbortSignal): Promise<number> {
       makeClient: lakebaseClients({ config, clock, log, metrics }),
       subjectTokens: projectedTokens({ config, clock, apiServerAudiences }),
       login: pgLogin,
-      onResult: metrics.reconciled,
-      onLeft: metrics.left,
+      metrics,
     });
     return await run({ config, operator, leader, log }, signal);
   } finally {
-    await health.close();
+    await servers.close();
   }
 }
 
@@ -107,23 +112,54 @@ async function run(
   return ended === 'lost' ? 1 : 0;
 }
 
-/** A leader that has not renewed for longer than this should have given up: it is wedged. */
-const wedgedMs = 35_000;
+interface Served {
+  readonly config: Config;
+  readonly kube: Kube;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly leader: Leader;
+  readonly unready: () => string | undefined;
+}
 
-function serve(
-  config: Config,
-  { registry }: Metrics,
-  leader: Leader,
-  unready: () => string | undefined,
+async function serve(served: Served): Promise<{ ports: Record<string, number>; close: () => Promise<unknown> }> {
+  const { config, metrics } = served;
+  const isPlain = config.metrics.mode === 'Plain';
+  const health = await serveHealthOf(served, isPlain ? { '/metrics': metrics.page } : {});
+  if (isPlain) return { ports: { httpPort: health.port }, close: () => health.close() };
+  const page = await serveMetrics(served);
+  return {
+    ports: { httpPort: health.port, metricsPort: page.port },
+    close: () => Promise.all([health.close(), page.close()]),
+  };
+}
+
+function serveHealthOf(
+  { config, leader, unready }: Served,
+  pages: NonNullable<HealthOptions['pages']>,
 ): Promise<HealthServer> {
   return serveHealth({
     host: config.httpHost,
     port: config.httpPort,
     hostSetting: 'LAKEBRANCH_HTTP_HOST',
     portSetting: 'LAKEBRANCH_HTTP_PORT',
-    unhealthy: () =>
-      leader.leading && leader.renewedMsAgo() > wedgedMs ? 'the Lease has not been renewed in time' : undefined,
+    unhealthy: () => (leader.wedged ? 'the Lease has not been renewed in time' : undefined),
     unready,
-    pages: { '/metrics': async () => ({ type: registry.contentType, body: await registry.metrics() }) },
+    pages,
+  });
+}
+
+function serveMetrics({ config, kube, log, metrics }: Served): Promise<ProtectedPage> {
+  return serveProtectedPage({
+    host: config.httpHost,
+    port: config.metrics.port,
+    hostSetting: 'LAKEBRANCH_HTTP_HOST',
+    portSetting: 'LAKEBRANCH_METRICS_PORT',
+    kube,
+    clock: systemClock,
+    path: '/metrics',
+    page: metrics.page,
+    certificateFolder: config.metrics.certificateFolder,
+    certificateSetting: 'LAKEBRANCH_METRICS_CERT_DIR',
+    onError: (error, what) => log.warn({ err: error }, what),
   });
 }

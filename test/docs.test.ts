@@ -2,8 +2,9 @@
 import { readFileSync, existsSync, globSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { parse } from 'yaml';
-import { createMetrics } from '../src/metrics/registry.ts';
+import { catalogue } from '../src/metrics/catalogue.ts';
+import { metricsIn } from './alerts/expressions.ts';
+import { alertRules } from './alerts/rules.ts';
 
 const root = join(import.meta.dirname, '..');
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
@@ -164,31 +165,26 @@ test('the decisions are numbered without a gap', () => {
 });
 
 describe('alerts', () => {
-  interface Rule {
-    readonly alert: string;
-    readonly expr: string;
-    readonly annotations: { readonly runbook: string };
-  }
-  const { groups } = parse(read('deploy/alerts.yaml')) as { groups: { rules: Rule[] }[] };
-  const rules = groups.flatMap((group) => group.rules);
-  const registry = createMetrics({ objects: () => [], queueDepth: () => [], leading: () => false }).registry;
-  const namesOfMetrics = new Set(registry.getMetricsAsArray().map(({ name }) => name));
-  const metricsIn = (text: string): string[] =>
-    text.match(/\b(lakebranch|controller_runtime|rest_client|leader_election|workqueue)_[a-z_]+/g) ?? [];
+  const rules = alertRules();
 
   test.each(rules)(
-    '$alert asks for metrics that there are, and names a section that there is',
-    ({ expr, annotations }) => {
-      expect(metricsIn(expr).length).toBeGreaterThan(0);
-      expect(metricsIn(expr).filter((name) => !namesOfMetrics.has(name))).toEqual([]);
-      expect(isBroken('README.md', annotations.runbook)).toBe(false);
+    '$alert has a section in docs/alerts.md, and its runbook_url leads there',
+    ({ alert, annotations }) => {
+      expect(annotations.runbook_url).toBe(`docs/alerts.md#${anchorOf(alert)}`);
+      expect(isBroken('README.md', annotations.runbook_url)).toBe(false);
     },
   );
 
-  test('docs/operations.md tells of every metric of ours, and of no other', () => {
-    const [, section = ''] = read('docs/operations.md').split('## What to watch');
-    const told = new Set(metricsIn(section));
-    expect([...namesOfMetrics].filter((name) => name.startsWith('lakebranch_') && !told.has(name))).toEqual([]);
-    expect([...told].filter((name) => !namesOfMetrics.has(name))).toEqual([]);
+  test('docs/alerts.md has no section of an alert that there is not', () => {
+    const told = [...read('docs/alerts.md').matchAll(/^## (.*)$/gm)].map(([, heading]) => heading);
+    expect(new Set(told)).toEqual(new Set(rules.map(({ alert }) => alert)));
   });
 });
+
+test.each(['docs/alerts.md', 'docs/operations.md', 'README.md', 'CHANGELOG.md'])(
+  '%s names only metrics that there are',
+  (page) => {
+    const known = new Set<string>(Object.values(catalogue).map(({ name }) => name));
+    expect(metricsIn(read(page)).filter((name) => !known.has(name))).toEqual([]);
+  },
+);

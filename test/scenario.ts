@@ -14,6 +14,7 @@ import {
   type PointInTimeRestoreSpec,
 } from '../src/api/v1alpha1/point-in-time-restore.ts';
 import { createOperator, type Operator } from '../src/app.ts';
+import type { Measurement } from '../src/metrics/measurement.ts';
 import { tokensBy } from '../src/clients.ts';
 import type { SubjectTokens } from '../src/controllers/providers.ts';
 import type { Left } from '../src/controllers/database-branch/plan.ts';
@@ -71,6 +72,8 @@ export class Scenario {
   readonly logLines: string[] = [];
   /** Objects that were let go although their branch is still there. */
   readonly left: Left[] = [];
+  /** What the operators told their metrics. */
+  readonly measurements: Measurement[] = [];
   /** What the operator reads and sees in place of a text of the provider: a host or an id that has become another. */
   readonly #disguises = new Map<string, string>();
   readonly #fences = new Fences();
@@ -164,7 +167,10 @@ export class Scenario {
       previousClusterIDs,
       deletionMaxWaitMs: 15 * 60_000,
       projectLimit: this.#projectLimit,
-      onLeft: (left) => void this.left.push(left),
+      metrics: {
+        left: (left) => void this.left.push(left),
+        measured: (measurement) => void this.measurements.push(measurement),
+      },
       watchNamespaces: [],
       workers: 8,
       identity: `operator-${this.processes.length}`,

@@ -12,16 +12,18 @@
  * - `unavailable`   5xx
  * - `unreachable`   no answer: DNS, refused, reset, TLS, proxy, deadline. A write may have landed
  */
-export type LakebaseErrorCode =
-  | 'notFound'
-  | 'exists'
-  | 'conflict'
-  | 'throttled'
-  | 'unauthenticated'
-  | 'denied'
-  | 'invalid'
-  | 'unavailable'
-  | 'unreachable';
+export const lakebaseErrorCodes = [
+  'notFound',
+  'exists',
+  'conflict',
+  'throttled',
+  'unauthenticated',
+  'denied',
+  'invalid',
+  'unavailable',
+  'unreachable',
+] as const;
+export type LakebaseErrorCode = (typeof lakebaseErrorCodes)[number];
 
 /** How far an `unreachable` request got: which part of the way to the provider a person has to look at. */
 export type UnreachableCause = 'dns' | 'refused' | 'reset' | 'tls' | 'proxy' | 'timeout' | 'other';
