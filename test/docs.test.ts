@@ -2,6 +2,7 @@
 import { readFileSync, existsSync, globSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { catalogue } from '../src/metrics/catalogue.ts';
 import { metricsIn } from './alerts/expressions.ts';
 import { alertRules } from './alerts/rules.ts';
