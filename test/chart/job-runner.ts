@@ -14,20 +14,13 @@ export interface JobRun {
   readonly output: string;
 }
 
-/** Waits for the Job, runs it, and says in its status how it ended. */
+/** Waits for the Job, runs it once, and says in its status how it ended. */
 export async function runJob(controlPlane: ControlPlane, namespace: string, name: string): Promise<JobRun> {
+  // One that has ended is of an earlier attempt, and about to be replaced.
   const job = await until(`Job ${name} is there`, async () => {
-    const found = await runKubectl(controlPlane, [
-      '-n',
-      namespace,
-      'get',
-      'job',
-      name,
-      '-o',
-      'json',
-      '--ignore-not-found',
-    ]);
-    return found !== '' && (JSON.parse(found) as Manifest);
+    const args = ['-n', namespace, 'get', 'job', name, '-o', 'json', '--ignore-not-found'];
+    const found = JSON.parse((await runKubectl(controlPlane, args)) || 'null') as Manifest | null;
+    return found !== null && !found['status']?.conditions && found;
   });
   const pod = job['spec'].template.spec as Manifest;
   const run = await runContainer(controlPlane, namespace, pod);
