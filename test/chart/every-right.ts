@@ -90,6 +90,8 @@ interface Flow {
   readonly before?: (key: Key) => Promise<void>;
   readonly begin: (key: Key) => Promise<void>;
   readonly done: (key: Key) => Promise<boolean>;
+  /** What was refused is not tried again, or only much later: another object has to show that it gets done. */
+  readonly once?: true;
   /** The refused request, if it is not the one that the right is for. */
   readonly refused?: string;
 }
@@ -241,6 +243,7 @@ export function everyRightIsNeeded({ values, namespace }: Minimal, manifests: re
     'get secrets': becomesReady,
     'create secrets': becomesReady,
     'patch secrets': {
+      once: true,
       before: ready,
       begin: (key) => rotate(key, 'a').then(() => undefined),
       done: async (key) => (await revisionOf(key)) === 2,
@@ -263,11 +266,13 @@ export function everyRightIsNeeded({ values, namespace }: Minimal, manifests: re
     'patch branchclasses': usesClass,
     'update branchclasses/status': usesClass,
     'create events': {
+      once: true,
       begin: (key) => branch(key),
       done: async (key) => (await eventsOf(key)).some(({ reason }) => reason === 'CredentialIssued'),
     },
     // The same again is counted, not told anew.
     'patch events': {
+      once: true,
       async before(key) {
         await ready(key);
         await rotate(key, 'a');
@@ -279,6 +284,7 @@ export function everyRightIsNeeded({ values, namespace }: Minimal, manifests: re
   };
   /** Told of a class, because the object is gone: in the namespace `default`. */
   const retains: Flow = {
+    once: true,
     async before(key) {
       await branch(key, { deletionPolicy: 'Retain' });
       await world.whenReady(key);
@@ -329,8 +335,7 @@ export function everyRightIsNeeded({ values, namespace }: Minimal, manifests: re
       await setRules(right, right.role['rules'] as Rule[]);
     }
 
-    // An Event that was refused is not told later, so it takes another object.
-    const again = right.resource === 'events' ? fresh() : key;
+    const again = flow.once ? fresh() : key;
     if (again !== key) {
       await flow.before?.(again);
       await flow.begin(again);
