@@ -71,3 +71,13 @@ export function only(manifests: readonly Manifest[], kind: string, name?: string
 
 export const of = (manifests: readonly Manifest[], kind: string): Manifest[] =>
   manifests.filter((object) => object.kind === kind);
+
+export const operatorOf = (manifests: readonly Manifest[]): Manifest => only(manifests, 'Deployment', 'lakebranch');
+export const podOf = (manifests: readonly Manifest[]): Manifest => operatorOf(manifests)['spec'].template.spec;
+export const containerOf = (manifests: readonly Manifest[]): Manifest => podOf(manifests)['containers'][0];
+export const envOf = (manifests: readonly Manifest[]): Record<string, unknown> =>
+  Object.fromEntries(
+    (containerOf(manifests)['env'] as { name: string; value?: string; valueFrom?: unknown }[]).map(
+      ({ name, value, valueFrom }) => [name, value ?? valueFrom],
+    ),
+  );

@@ -3,17 +3,20 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
-import { chart, helm, of, only, render, release, type Manifest, type Values } from './render.ts';
+import {
+  chart,
+  containerOf,
+  envOf,
+  helm,
+  of,
+  operatorOf,
+  podOf,
+  release,
+  render,
+  type Manifest,
+  type Values,
+} from './render.ts';
 
-const operatorOf = (manifests: readonly Manifest[]): Manifest => only(manifests, 'Deployment', 'lakebranch');
-const podOf = (manifests: readonly Manifest[]): Manifest => operatorOf(manifests)['spec'].template.spec;
-const containerOf = (manifests: readonly Manifest[]): Manifest => podOf(manifests)['containers'][0];
-const envOf = (manifests: readonly Manifest[]): Record<string, unknown> =>
-  Object.fromEntries(
-    (containerOf(manifests)['env'] as { name: string; value?: string; valueFrom?: unknown }[]).map(
-      ({ name, value, valueFrom }) => [name, value ?? valueFrom],
-    ),
-  );
 const idsOf = (manifests: readonly Manifest[]): string[] =>
   manifests.map(({ kind, metadata }) =>
     [kind, ...(metadata.namespace ? [metadata.namespace] : []), metadata.name].join('/'),
@@ -117,8 +120,9 @@ describe('the operator', () => {
         .match(/^ {2}[A-Z_]+(?=:)/gm)
         ?.map((name) => name.trim()),
     );
-    // Node's own.
-    known.add('NODE_EXTRA_CA_CERTS');
+    // Node's own, and those of parts that this version does not have yet.
+    const others = ['MODE', 'PORT', 'CERT_DIR', 'PER_OBJECT'].map((name) => `LAKEBRANCH_METRICS_${name}`);
+    for (const name of ['NODE_EXTRA_CA_CERTS', 'LAKEBRANCH_WORKLOAD_IDENTITY_AUDIENCES', ...others]) known.add(name);
     const all = { ...allOn, workloadIdentity: { audiences: ['a'] } };
     expect(Object.keys(envOf(await render(all))).filter((name) => !known.has(name))).toEqual([]);
   });
@@ -210,131 +214,6 @@ describe('CustomResourceDefinitions', () => {
       expect(crd.metadata.labels).toMatchObject(source.metadata.labels ?? {});
       expect(crd.metadata.annotations?.['helm.sh/resource-policy']).toBe(keep ? 'keep' : undefined);
     }
-  });
-});
-
-describe('monitoring', () => {
-  test('the rules and the dashboard are the files, untouched', async () => {
-    const manifests = await render({
-      metrics: { prometheusRule: { enabled: true, labels: { release: 'p' } }, dashboard: { enabled: true } },
-    });
-    const file = (name: string): string => readFileSync(join(chart, 'files', name), 'utf8');
-    const rule = only(manifests, 'PrometheusRule');
-    expect(rule['spec']).toEqual(parse(file('rules.yaml')));
-    expect(rule.metadata.labels).toMatchObject({ release: 'p' });
-    const dashboard = only(manifests, 'ConfigMap');
-    expect(JSON.parse(dashboard['data']['lakebranch.json'] as string)).toEqual(JSON.parse(file('dashboard.json')));
-    expect(dashboard.metadata.labels).toMatchObject({ grafana_dashboard: '1' });
-  });
-
-  test.each<[string, Values, object]>([
-    ['plain', {}, { port: 'http', path: '/metrics' }],
-    [
-      'protected',
-      { mode: 'Protected' },
-      {
-        port: 'metrics',
-        scheme: 'https',
-        tlsConfig: { insecureSkipVerify: true },
-        bearerTokenFile: '/var/run/secrets/kubernetes.io/serviceaccount/token',
-      },
-    ],
-    [
-      'protected, with credentials',
-      { mode: 'Protected', monitor: { authorization: { credentials: { name: 'c', key: 'k' } } } },
-      { scheme: 'https', authorization: { credentials: { name: 'c', key: 'k' } } },
-    ],
-  ])('a ServiceMonitor asks the port that answers: %s', async (_what, metrics, wanted) => {
-    const monitor = { kind: 'ServiceMonitor', interval: '30s', ...(metrics['monitor'] as object) };
-    const manifests = await render({ metrics: { ...metrics, monitor } });
-    const [endpoint] = only(manifests, 'ServiceMonitor')['spec'].endpoints;
-    expect(endpoint).toMatchObject({ ...wanted, interval: '30s' });
-    const service = only(manifests, 'Service');
-    expect(service['spec'].ports.map(({ name }: { name: string }) => name)).toContain(endpoint.port);
-    expect(service.metadata.labels).toMatchObject(only(manifests, 'ServiceMonitor')['spec'].selector.matchLabels);
-    const ports = containerOf(manifests)['ports'] as { name: string; containerPort: number }[];
-    expect(ports.map(({ name }) => name)).toContain(service['spec'].ports[0].targetPort);
-  });
-
-  test('a certificate for Protected metrics is mounted where the operator looks for it', async () => {
-    const manifests = await render({ metrics: { mode: 'Protected', certSecret: 'tls' } });
-    const mount = (containerOf(manifests)['volumeMounts'] as { name: string; mountPath: string }[]).find(
-      ({ name }) => name === 'metrics-cert',
-    );
-    expect(mount?.mountPath).toBe(envOf(manifests)['LAKEBRANCH_METRICS_CERT_DIR']);
-  });
-});
-
-test('the NetworkPolicy lets through what is needed, and says where to', async () => {
-  const policy = {
-    enabled: true,
-    to: [{ ipBlock: { cidr: '10.0.0.0/8' } }],
-    metricsFrom: [{ podSelector: {} }],
-    databasePorts: [5433],
-    extraEgress: [{ ports: [{ port: 3128 }] }],
-  };
-  const { spec } = only(await render({ networkPolicy: policy }), 'NetworkPolicy') as unknown as {
-    spec: Record<string, unknown>;
-  };
-  expect(spec['ingress']).toEqual([{ ports: [{ port: 'http' }], from: [{ podSelector: {} }] }]);
-  expect(spec['egress']).toEqual([
-    {
-      ports: [
-        { port: 53, protocol: 'UDP' },
-        { port: 53, protocol: 'TCP' },
-      ],
-    },
-    { ports: [443, 6443, 5433].map((port) => ({ port, protocol: 'TCP' })), to: policy.to },
-    ...policy.extraEgress,
-  ]);
-});
-
-describe('the emulator', () => {
-  test('has 64 hosts, which are those that it gives to endpoints', async () => {
-    const manifests = await render({ emulator: { enabled: true, extraArgs: ['--init-delay=1s'] } });
-    const hosts = of(manifests, 'Service')
-      .map(({ metadata }) => metadata.name)
-      .filter((name) => name.startsWith('ep-'));
-    expect([hosts.length, hosts[0], hosts.at(-1)]).toEqual([64, 'ep-00', 'ep-63']);
-    const { args } = only(manifests, 'Deployment', 'lakebranch-emulator')['spec'].template.spec.containers[0] as {
-      args: string[];
-    };
-    expect(args).toEqual(
-      expect.arrayContaining([
-        '--host-mode=names',
-        '--host-pattern=ep-{00..63}.lakebranch-system.svc',
-        '--listen=0.0.0.0',
-        '--init-delay=1s',
-      ]),
-    );
-  });
-
-  test('knows the principals whose credentials are in the Secrets for a class', async () => {
-    const secrets = of(await render({ emulator: { enabled: true } }), 'Secret');
-    const data = (name: string): Record<string, string> =>
-      only(secrets, 'Secret', name)['stringData'] as Record<string, string>;
-    const pairs = ['manager', 'login']
-      .map((who) => data(`lakebranch-emulator-${who}`))
-      .map((principal) => `${principal['client-id']}:${principal['client-secret']}`);
-    expect(data('lakebranch-emulator')).toEqual({ 'service-principal': pairs.join(',') });
-  });
-
-  test('takes principals of yours, and makes no Secret then', async () => {
-    const manifests = await render({
-      emulator: {
-        enabled: true,
-        existingSecret: 'mine',
-        persistence: { enabled: true, size: '1Gi', storageClassName: 'fast' },
-      },
-    });
-    expect(of(manifests, 'Secret')).toEqual([]);
-    expect(JSON.stringify(only(manifests, 'Deployment', 'lakebranch-emulator'))).toContain(
-      '{"name":"mine","key":"service-principal"}',
-    );
-    expect(only(manifests, 'PersistentVolumeClaim')['spec']).toMatchObject({
-      storageClassName: 'fast',
-      resources: { requests: { storage: '1Gi' } },
-    });
   });
 });
 
