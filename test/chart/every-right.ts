@@ -131,15 +131,12 @@ export function everyRightIsNeeded({ values, namespace }: Minimal, manifests: re
     (await peek(type, key)) !== undefined;
 
   const becomesReady: Flow = { begin: (key) => branch(key), done: isReady };
-  /** Nobody waits for it: it may not come up. */
-  const restart = async (): Promise<void> => {
-    await world.stack.operator.stop();
-    world.stack.operator.start().catch(() => undefined);
-  };
+  /** Stopped before, so that it is the new process that is refused. */
   const starts: Flow = {
+    before: () => world.stack.operator.stop(),
     async begin(key) {
       await branch(key);
-      await restart();
+      await world.stack.operator.launch();
     },
     done: isReady,
   };
@@ -166,13 +163,11 @@ export function everyRightIsNeeded({ values, namespace }: Minimal, manifests: re
     'get leases': starts,
     'update leases': starts,
     'create leases': {
-      async begin(key) {
-        await branch(key);
+      ...starts,
+      async before() {
         await world.stack.operator.stop();
         await kube().remove(leaseResource, { namespace: operatorNamespace, name: 'lakebranch' });
-        await restart();
       },
-      done: isReady,
     },
     'get namespaces': starts,
     'patch databasebranches': becomesReady,
@@ -281,7 +276,7 @@ export function everyRightIsNeeded({ values, namespace }: Minimal, manifests: re
     }
     await until('it gets done with the right', async () => {
       // In a cluster a process that ended for want of the right would be started again, too.
-      if (world.stack.operator.ended() !== undefined) await world.stack.operator.start();
+      if (world.stack.operator.ended() !== undefined) await world.stack.operator.launch();
       return flow.done(again);
     });
   });

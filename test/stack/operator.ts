@@ -49,6 +49,13 @@ export class OperatorProcess {
   /** Resolves when it leads. */
   async start(): Promise<void> {
     const before = (await logOf(this.logFile)).length;
+    const running = await this.launch();
+    const [, port] = await waitForLine(running, /"httpPort":(\d+)[^]*"msg":"leading"/, before);
+    this.#httpPort = Number(port);
+  }
+
+  /** Resolves when the process is there, whatever becomes of it. */
+  async launch(): Promise<GuardedProcess> {
     const running = await this.#guardian.start({
       name: 'operator',
       command: process.execPath,
@@ -66,8 +73,7 @@ export class OperatorProcess {
       endWith: 'SIGTERM',
     });
     this.#running = running;
-    const [, port] = await waitForLine(running, /"httpPort":(\d+)[^]*"msg":"leading"/, before);
-    this.#httpPort = Number(port);
+    return running;
   }
 
   /** SIGTERM: it finishes what it writes and hands the Lease back. */
