@@ -8,7 +8,7 @@ import { PortError, serveHealth, type HealthOptions, type HealthServer } from '.
 import { serveProtectedPage, type ProtectedPage } from './kit/protected-page.ts';
 import { CertificateError } from './kit/serving-certificate.ts';
 import { HttpKube } from './kit/kube-http.ts';
-import type { Kube } from './kit/kube.ts';
+import { KubeError, KubeUnreachable, type Kube } from './kit/kube.ts';
 import { connectionFrom, KubeConnectionError } from './kit/kubeconfig.ts';
 import { Leader } from './kit/leader.ts';
 import { createLog, type Logger } from './kit/log.ts';
@@ -16,13 +16,31 @@ import { audiencesOf } from './lakebase/subject-token.ts';
 import { pgLogin } from './lakebase/login.ts';
 import { createMetrics, type Metrics } from './metrics/registry.ts';
 import { Start } from './start/start.ts';
+import { refuseWhileNeeded, releaseFinalizers, StillNeeded } from './uninstall-guard.ts';
 import { version } from './version.ts';
+
+/** Arguments that nobody can make sense of. */
+class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/** Their message says all. */
+const plain = [
+  UsageError,
+  ConfigError,
+  KubeConnectionError,
+  KubeError,
+  KubeUnreachable,
+  PortError,
+  CertificateError,
+  StillNeeded,
+];
 
 const stop = new AbortController();
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort(new Error(signal)));
 
 try {
-  process.exitCode = await main(stop.signal);
+  process.exitCode = await command(process.argv.slice(2))(stop.signal);
 } catch (error) {
   // Told to stop before it had begun is no failure.
   if (!stop.signal.aborted || error !== stop.signal.reason) failed(error);
@@ -35,7 +53,31 @@ function failed(error: unknown): void {
 }
 
 function isPlain(error: unknown): error is Error {
-  return [ConfigError, KubeConnectionError, PortError, CertificateError].some((kind) => error instanceof kind);
+  return plain.some((kind) => error instanceof kind);
+}
+
+/** Without a word the operator itself. The guard is run by the chart before it is uninstalled. */
+function command([word, ...flags]: readonly string[]): (signal: AbortSignal) => Promise<number> {
+  if (word === undefined) return main;
+  const known = word === 'uninstall-guard' && flags.every((flag) => flag === '--release-finalizers');
+  if (known) return (signal) => guard(signal, flags.length > 0);
+  throw new UsageError(
+    `${[word, ...flags].join(' ')}: not known; there is only uninstall-guard [--release-finalizers]`,
+  );
+}
+
+async function guard(signal: AbortSignal, release: boolean): Promise<number> {
+  const { namespace, watchNamespaces } = readConfig(process.env, 'uninstall-guard');
+  const connection = await connectionFrom(process.env);
+  const kube = new HttpKube({ connection, clock: systemClock, userAgent: `lakebranch/${version}` });
+  try {
+    const parts = { kube, clock: systemClock, namespace, watchNamespaces, signal };
+    if (release) process.stdout.write(`lakebranch: ${await releaseFinalizers(parts)}\n`);
+    else await refuseWhileNeeded(parts);
+  } finally {
+    await kube.close();
+  }
+  return 0;
 }
 
 async function main(signal: AbortSignal): Promise<number> {

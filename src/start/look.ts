@@ -40,7 +40,7 @@ const kinds = [
 
 /** An API server that is there answers these at once. */
 const timeoutMs = 10_000;
-const applyCrds = 'apply crds/ of this release (with the chart: upgrade it with crds.enabled)';
+const applyCrds = 'apply deploy/crds.yaml of this release (with the chart: upgrade it with crds.enabled)';
 
 /** Resolves with the id of the cluster when all is there; throws NotYet while something is lacking. */
 export async function look(kube: StartKube, scope: Scope, signal: AbortSignal): Promise<string> {
@@ -170,7 +170,7 @@ async function checkRights(kube: StartKube, scope: Scope, signal: AbortSignal): 
 }
 
 function adviceFor({ watchNamespaces }: Scope, missing: readonly Access[]): string {
-  const roles = 'apply the roles of this release (deploy/rbac.yaml, or the chart)';
+  const roles = 'apply the roles of this release (the chart, or deploy/install.yaml)';
   if (watchNamespaces.length === 0)
     return `${roles}, or set LAKEBRANCH_WATCH_NAMESPACES to the namespaces that it may see`;
   const naming = missing.some(({ name }) => name === 'kube-system') ? ', or set LAKEBRANCH_CLUSTER_ID' : '';

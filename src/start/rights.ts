@@ -18,6 +18,8 @@ export interface Right {
   readonly verbs: readonly string[];
   readonly place: Place;
   readonly why: string;
+  /** A start does not ask for it, because it may be granted in parts; what is lacking is then said by who needs it. */
+  readonly unasked?: true;
   /** Needed only with this setting. */
   readonly only?: 'leaderElection' | 'ownClusterID';
 }
@@ -75,7 +77,8 @@ export const rights: readonly Right[] = [
     resource: 'secrets',
     verbs: ['get'],
     place: 'operator',
-    why: 'client secrets and certificate authorities that classes name',
+    why: 'client secrets and certificate authorities that classes name; may be granted for certain names only',
+    unasked: true,
   },
   {
     group: '',
@@ -102,9 +105,9 @@ export const rights: readonly Right[] = [
   {
     group: 'events.k8s.io',
     resource: 'events',
-    verbs: ['create', 'patch'],
+    verbs: ['create'],
     place: 'default',
-    why: 'tells of classes, which have no namespace',
+    why: 'tells of classes, which have no namespace; no two of these are the same, so none is counted up',
   },
   {
     group: 'coordination.k8s.io',
@@ -138,7 +141,7 @@ export interface Access {
 
 /** What an operator with these settings needs, each verb by itself. */
 export function accessesOf(scope: Scope): Access[] {
-  const needed = rights.filter(({ only }) => only === undefined || settings[only](scope));
+  const needed = rights.filter(({ only, unasked }) => !unasked && (only === undefined || settings[only](scope)));
   return needed.flatMap((right) =>
     placesOf(right, scope).flatMap((place) =>
       right.verbs.map((verb) => ({ group: right.group, resource: right.resource, verb, ...place })),

@@ -92,11 +92,11 @@ test.each<[string, Answer, RegExp]>([
     json({ hello: 'world' }),
     /^what answers at \/apis\/lakebranch\.dev is not a Kubernetes/,
   ],
-  ['no CRDs', apiServer({ [group]: refuse(404, 'NotFound') }), /does not serve lakebranch\.dev: .*apply crds\//],
+  ['no CRDs', apiServer({ [group]: refuse(404, 'NotFound') }), /does not serve lakebranch\.dev: .*apply deploy\/crds/],
   [
     'another version',
     apiServer({ [`${group}/v1alpha1`]: refuse(404, 'NotFound'), [group]: json({ versions: [{ version: 'v2' }] }) }),
-    /in version v1alpha1, but in v2; apply crds\//,
+    /in version v1alpha1, but in v2; apply deploy\/crds/,
   ],
   [
     'a kind that is missing',

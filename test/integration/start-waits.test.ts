@@ -4,12 +4,14 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fetch } from 'undici';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { parse, parseAllDocuments } from 'yaml';
+import { parse } from 'yaml';
 import { crdPath, kinds } from '../../scripts/generate/crds.ts';
 import { startControlPlane, type ControlPlane } from '../control-plane/control-plane.ts';
 import type { GuardedProcess } from '../control-plane/guardian.ts';
 import { builtBundles } from '../stack/built.ts';
 import { install } from '../stack/install.ts';
+import { rightsOf } from '../stack/rights.ts';
+import type { Manifest } from '../chart/render.ts';
 import { runKubectl } from '../stack/kubectl.ts';
 import { logOf, waitForLine } from '../stack/process-log.ts';
 import { until } from '../stack/until.ts';
@@ -113,17 +115,17 @@ const removeCrds = (): Promise<string> => kubectl('delete', 'crd', '--all');
 
 test('CRDs that are missing, of another version, not all, or older; then roles that are missing, or one verb', async () => {
   const operator = await start('one');
-  await operator.says(/^the API server does not serve lakebranch\.dev: .* apply crds/);
+  await operator.says(/^the API server does not serve lakebranch\.dev: .* apply deploy\/crds/);
 
   const renamed = await crds();
   for (const { spec } of renamed) spec.versions[0]!.name = 'v1beta9';
   await apply(...renamed);
-  await operator.says(/lakebranch\.dev in version v1alpha1, but in v1beta9; apply crds/);
+  await operator.says(/lakebranch\.dev in version v1alpha1, but in v1beta9; apply deploy\/crds/);
   await removeCrds();
 
   const all = await crds();
   await apply(...all.filter(({ metadata }) => !metadata.name.startsWith('databasebranches')));
-  await operator.says(/does not serve databasebranches\.lakebranch\.dev in version v1alpha1; apply crds/);
+  await operator.says(/does not serve databasebranches\.lakebranch\.dev in version v1alpha1; apply deploy\/crds/);
 
   const old = await crds();
   const fieldsOf = (plural: string): Described =>
@@ -134,7 +136,7 @@ test('CRDs that are missing, of another version, not all, or older; then roles t
   delete fieldsOf('databasebranches').properties['status']!.properties['binding'];
   await apply(...old);
   await operator.says(
-    /databasebranches\S+ has no status\.binding; .* branchclasses\S+ has no spec\.provider\.auth\.workloadIdentity: .*older than this operator; apply crds/,
+    /databasebranches\S+ has no status\.binding; .* branchclasses\S+ has no spec\.provider\.auth\.workloadIdentity: .*older than this operator; apply deploy\/crds/,
   );
 
   await apply(...(await crds()));
@@ -151,8 +153,7 @@ test('CRDs that are missing, of another version, not all, or older; then roles t
   interface Role {
     rules?: { resources: string[]; verbs: string[] }[];
   }
-  const rbac = await readFile(join(import.meta.dirname, '../../deploy/rbac.yaml'), 'utf8');
-  const roles = parseAllDocuments(rbac).map((document) => document.toJS() as Role);
+  const roles = (await rightsOf()).objects as (Manifest & Role)[];
   for (const { resources, verbs } of roles.flatMap(({ rules = [] }) => rules))
     if (resources.includes('secrets')) verbs.splice(verbs.indexOf('patch'), 1);
   await apply(...roles);

@@ -1,4 +1,4 @@
-// The bundled operator as a process: under its own ServiceAccount, with the rights of deploy/rbac.yaml and no others.
+// The bundled operator as a process: under its own ServiceAccount, with the rights that were installed and no others.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fetch } from 'undici';
@@ -26,7 +26,8 @@ export class OperatorProcess {
   readonly #guardian: Guardian;
   readonly #options: OperatorOptions;
   readonly #kubeconfig: string;
-  #running: { readonly process: GuardedProcess; readonly httpPort: number } | undefined;
+  #running: GuardedProcess | undefined;
+  #httpPort = 0;
 
   constructor(guardian: Guardian, options: OperatorOptions) {
     this.#guardian = guardian;
@@ -48,6 +49,13 @@ export class OperatorProcess {
   /** Resolves when it leads. */
   async start(): Promise<void> {
     const before = (await logOf(this.logFile)).length;
+    const running = await this.launch();
+    const [, port] = await waitForLine(running, /"httpPort":(\d+)[^]*"msg":"leading"/, before);
+    this.#httpPort = Number(port);
+  }
+
+  /** Resolves when the process is there, whatever becomes of it. */
+  async launch(): Promise<GuardedProcess> {
     const running = await this.#guardian.start({
       name: 'operator',
       command: process.execPath,
@@ -64,8 +72,8 @@ export class OperatorProcess {
       },
       endWith: 'SIGTERM',
     });
-    const [, port] = await waitForLine(running, /"httpPort":(\d+)[^]*"msg":"leading"/, before);
-    this.#running = { process: running, httpPort: Number(port) };
+    this.#running = running;
+    return running;
   }
 
   /** SIGTERM: it finishes what it writes and hands the Lease back. */
@@ -79,11 +87,11 @@ export class OperatorProcess {
 
   /** How it ended; undefined while it runs. */
   ended(): string | undefined {
-    return this.#running ? this.#running.process.ended() : 'never started';
+    return this.#running ? this.#running.ended() : 'never started';
   }
 
   async metrics(): Promise<string> {
-    const response = await fetch(`http://127.0.0.1:${this.#running?.httpPort ?? 0}/metrics`);
+    const response = await fetch(`http://127.0.0.1:${this.#httpPort}/metrics`);
     return response.text();
   }
 
@@ -94,7 +102,7 @@ export class OperatorProcess {
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {
-    this.#running?.process.signal(signal);
-    await this.#running?.process.whenEnded();
+    this.#running?.signal(signal);
+    await this.#running?.whenEnded();
   }
 }
