@@ -1,8 +1,9 @@
-// Writes what is generated from src/api: the CRDs and two pages of the documentation.
+// Writes what is generated from src/api: the CRDs and two pages of the documentation; and the settings of Argo CD.
 // With --check it writes nothing and fails when a file is not what it would write.
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { apiDocs } from './generate/api-docs.ts';
+import { argocdFiles } from './generate/argocd.ts';
 import { crdPath, crdYaml, kinds } from './generate/crds.ts';
 import { reasonsDocs } from './generate/reasons-docs.ts';
 
@@ -10,6 +11,7 @@ const generated: readonly (readonly [string, string])[] = [
   ...kinds.map((kind) => [crdPath(kind), crdYaml(kind)] as const),
   ['docs/api.md', apiDocs(kinds)],
   ['docs/reasons.md', reasonsDocs()],
+  ...argocdFiles(),
 ];
 
 const inRepository = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url));
