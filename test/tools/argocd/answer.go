@@ -66,7 +66,7 @@ func give(overrides map[string]appv1.ResourceOverride, asked request) (answer, e
 		return answer{}, decode(asked.Object, &appv1.AppProject{})
 	}
 	object := &unstructured.Unstructured{}
-	if err := json.Unmarshal(asked.Object, &object.Object); err != nil {
+	if err := object.UnmarshalJSON(asked.Object); err != nil {
 		return answer{}, err
 	}
 	vm := lua.VM{ResourceOverrides: overrides}

@@ -33,7 +33,7 @@ func serve() error {
 	out := json.NewEncoder(os.Stdout)
 	for in.Scan() {
 		var object unstructured.Unstructured
-		if err := json.Unmarshal(in.Bytes(), &object.Object); err != nil {
+		if err := object.UnmarshalJSON(in.Bytes()); err != nil {
 			return err
 		}
 		result, err := status.Compute(&object)
