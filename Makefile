@@ -27,7 +27,7 @@ format: setup ## Format all files
 generate: setup ## Write the files that are generated from the source: CRDs and reference pages
 	$(RUN) node scripts/generate.ts
 
-build: setup ## Bundle the operator and the emulator into dist/
+build: setup ## Bundle the operator, the emulator and the kubectl plugin into dist/
 	$(RUN) node scripts/build.ts
 
 bench: setup ## Measure what docs/benchmarks.md records, about 25 minutes; ROWS=one,many picks rows, RECORD=1 writes them down

@@ -1,4 +1,5 @@
-// `make build`: the operator and the emulator as one file each in dist/, which need Node 24 and nothing else.
+// `make build`: the operator, the emulator and the kubectl plugin as one file each in dist/, which need Node 24 and nothing
+// else.
 
 import { build } from 'esbuild';
 import { mkdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
@@ -8,6 +9,7 @@ const root = join(import.meta.dirname, '..');
 const outputs = {
   'dist/lakebranch.mjs': 'src/main.ts',
   'dist/lakebranch-emulator.mjs': 'src/emulator/main.ts',
+  'dist/kubectl-lakebranch.mjs': 'src/cli/main.ts',
 };
 
 // CommonJS packages inside an ES module still expect these three.

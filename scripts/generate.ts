@@ -1,10 +1,12 @@
-// Writes what is generated from src/api: the CRDs and two pages of the documentation; and the settings of Argo CD.
+// Writes what is generated from src/api and src/cli: the CRDs and three pages of the documentation; and the settings of
+// Argo CD.
 // With --check it writes nothing and fails when a file is not what it would write.
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { apiDocs } from './generate/api-docs.ts';
 import { argocdFiles } from './generate/argocd.ts';
 import { crdPath, crdYaml, kinds } from './generate/crds.ts';
+import { pluginDocs } from './generate/plugin-docs.ts';
 import { reasonsDocs } from './generate/reasons-docs.ts';
 
 const generated: readonly (readonly [string, string])[] = [
@@ -12,6 +14,7 @@ const generated: readonly (readonly [string, string])[] = [
   ['docs/api.md', apiDocs(kinds)],
   ['docs/reasons.md', reasonsDocs()],
   ...argocdFiles(),
+  ['docs/plugin.md', pluginDocs()],
 ];
 
 const inRepository = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url));

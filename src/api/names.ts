@@ -114,6 +114,8 @@ export const annotationKey = {
   release: 'lakebranch.dev/release',
   /** On a DatabaseBranch, by a person: one of `pausedValue`. */
   paused: 'lakebranch.dev/paused',
+  /** On a DatabaseBranch, by the kubectl plugin: what `paused` said before the object was parked. */
+  pausedBefore: 'lakebranch.dev/paused-before',
 } as const;
 
 /** What the annotation `paused` may say. */
@@ -130,7 +132,10 @@ export const managedByLabel = { key: 'app.kubernetes.io/managed-by', value: 'lak
 /** On the DatabaseBranch CRD: its objects can be bound by implementations of servicebinding.io. */
 export const provisionedServiceLabel = { key: 'servicebinding.io/provisioned-service', value: 'true' } as const;
 
-/** Annotations of other tools that we set on our Secret: a fresh token is no reason to restart or to refresh anything. */
+/**
+ * Annotations of other tools that we set on our Secret, unless its template does: a fresh token is no reason to restart
+ * or to refresh anything that reads the mounted files.
+ */
 export const quietAnnotations = {
   'reloader.stakater.com/ignore': 'true',
   'argocd.argoproj.io/ignore-resource-updates': 'true',

@@ -62,7 +62,7 @@ describe.each(files('*/*/actions/action_test.yaml'))('%s', (file) => {
   test.each(actionTests)('$action of $inputPath does what it says', async (row) => {
     const { action, inputPath, parameters = {}, expectedOutputPath, expectedErrorMessage } = row;
     const [answer] = await askArgo([{ do: 'run', action, parameters, object: input(inputPath) }]);
-    if (expectedOutputPath === undefined) expect(answer?.error).toContain(expectedErrorMessage);
-    else expect(answer?.object).toEqual(input(expectedOutputPath));
+    expect(answer?.error).toBe(expectedErrorMessage);
+    expect(answer?.object).toEqual(expectedOutputPath === undefined ? undefined : input(expectedOutputPath));
   });
 });

@@ -9,6 +9,7 @@ const root = join(import.meta.dirname, '../..');
 export interface Bundles {
   readonly operator: string;
   readonly emulator: string;
+  readonly plugin: string;
 }
 
 /** Repeatable, also by several tests at once: the build replaces each file in one step. */
@@ -16,6 +17,7 @@ export async function builtBundles(): Promise<Bundles> {
   const bundles = {
     operator: join(root, 'dist/lakebranch.mjs'),
     emulator: join(root, 'dist/lakebranch-emulator.mjs'),
+    plugin: join(root, 'dist/kubectl-lakebranch.mjs'),
   };
   const [built, written] = await Promise.all([oldest(Object.values(bundles)), newestSource()]);
   if (built <= written) await promisify(execFile)(process.execPath, [join(root, 'scripts/build.ts')]);

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/argoproj/argo-cd/v3/applicationset/controllers/template"
 	"github.com/argoproj/argo-cd/v3/applicationset/utils"
 	applicationpkg "github.com/argoproj/argo-cd/v3/pkg/apiclient/application"
 	appv1 "github.com/argoproj/argo-cd/v3/pkg/apis/application/v1alpha1"
@@ -115,7 +114,10 @@ func render(asked request) (answer, error) {
 	if err := decode(asked.Object, &set); err != nil {
 		return answer{}, err
 	}
-	draft := template.GetTempApplication(set.Spec.Template)
+	from := set.Spec.Template
+	draft := &appv1.Application{Spec: from.Spec}
+	draft.Name, draft.Namespace, draft.Finalizers = from.Name, from.Namespace, from.Finalizers
+	draft.Labels, draft.Annotations = from.Labels, from.Annotations
 	made, err := (&utils.Render{}).RenderTemplateParams(
 		draft, set.Spec.SyncPolicy, asked.Parameters, set.Spec.GoTemplate, set.Spec.GoTemplateOptions)
 	return answer{Object: made}, err
