@@ -18,7 +18,10 @@ interface HealthTests {
   readonly tests: readonly { readonly inputPath: string; readonly healthStatus: Health }[];
 }
 interface ActionTests {
-  readonly discoveryTests: readonly { readonly inputPath: string; readonly result: readonly object[] }[];
+  readonly discoveryTests: readonly {
+    readonly inputPath: string;
+    readonly result: readonly { readonly name: string }[];
+  }[];
   readonly actionTests: readonly {
     readonly action: string;
     readonly inputPath: string;
@@ -47,16 +50,16 @@ test('every kind has a test of each health that it can have', () => {
   );
 });
 
+const byName = <T extends { readonly name: string }>(actions: readonly T[]): T[] =>
+  actions.toSorted((a, b) => a.name.localeCompare(b.name));
+
 describe.each(files('*/*/actions/action_test.yaml'))('%s', (file) => {
   const { discoveryTests, actionTests } = read(file) as ActionTests;
   const input = (path: string): KubeObject => read(join(dirname(file), path)) as KubeObject;
 
   test.each(discoveryTests)('offers for $inputPath what it says', async ({ inputPath, result }) => {
     const [answer] = await askArgo([{ do: 'discover', object: input(inputPath) }]);
-    expect(answer?.actions).toHaveLength(result.length);
-    expect(answer?.actions).toEqual(
-      expect.arrayContaining(result.map((row) => expect.objectContaining(row) as object)),
-    );
+    expect(byName(answer?.actions ?? [])).toEqual(byName(result));
   });
 
   test.each(actionTests)('$action of $inputPath does what it says', async (row) => {

@@ -63,9 +63,9 @@ function branch(what: string, plan: Plan, change: WorldChange): Told {
   return { what, object: typed(databaseBranchResource.kind, object) };
 }
 
-/** A DatabaseBranch for each reason: before it has a login, while it has one, and while it is deleted. */
+/** A DatabaseBranch for each reason that it can have: before it has a login, while it has one, and while it is deleted. */
 export const branches = (): readonly Told[] => [
-  ...reasons.map((reason) => branch(reason, planFor(reason), {})),
+  ...reasons.filter((reason) => reason !== Reason.Restored).map((reason) => branch(reason, planFor(reason), {})),
   branch(Reason.Available, available(), served),
 ];
 export const servedBranches = (): readonly Told[] => reasons.map((reason) => branch(reason, planFor(reason), served));
@@ -83,25 +83,27 @@ export const randomBranches = (): readonly Told[] =>
     };
   });
 
-/** A PointInTimeRestore for each reason. */
+/** A PointInTimeRestore for each reason that it can have. */
 export const restores = (): readonly Told[] =>
-  reasons.flatMap((reason) => {
-    const { terminal } = reasonCatalogue[reason];
-    const states: readonly State[] =
-      reason === Reason.Restored
-        ? [{ is: 'restored', message }]
-        : terminal
-          ? [
-              { is: 'stalled', reason, message },
-              { is: 'failed', reason, message },
-            ]
-          : [{ is: 'underWay', reason, message }];
-    return states.map((state) => {
-      const world = aRestoreWorld();
-      const object = { ...world.restore, status: reportRestore(world, state, now) };
-      return { what: reason, object: typed(pointInTimeRestoreResource.kind, object) };
+  reasons
+    .filter((reason) => reason !== Reason.Available)
+    .flatMap((reason) => {
+      const { terminal } = reasonCatalogue[reason];
+      const states: readonly State[] =
+        reason === Reason.Restored
+          ? [{ is: 'restored', message }]
+          : terminal
+            ? [
+                { is: 'stalled', reason, message },
+                { is: 'failed', reason, message },
+              ]
+            : [{ is: 'underWay', reason, message }];
+      return states.map((state) => {
+        const world = aRestoreWorld();
+        const object = { ...world.restore, status: reportRestore(world, state, now) };
+        return { what: reason, object: typed(pointInTimeRestoreResource.kind, object) };
+      });
     });
-  });
 
 const failing = (code: LakebaseErrorCode): ClassWorld['project'] => ({
   seen: 'unknown',
