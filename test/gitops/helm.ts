@@ -17,6 +17,7 @@ export async function runHelm({ cluster, dir }: HelmOptions, ...args: string[]):
   const helm = await toolBinary('helm');
   const env = {
     PATH: process.env['PATH'],
+    HOME: dir,
     HELM_CACHE_HOME: join(dir, 'helm-cache'),
     HELM_CONFIG_HOME: join(dir, 'helm-config'),
     HELM_DATA_HOME: join(dir, 'helm-data'),

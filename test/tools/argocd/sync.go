@@ -3,19 +3,27 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/argoproj/argo-cd/v3/util/lua"
 	"github.com/argoproj/gitops-engine/pkg/cache"
-	"github.com/argoproj/gitops-engine/pkg/engine"
 	"github.com/argoproj/gitops-engine/pkg/sync"
+	"github.com/argoproj/gitops-engine/pkg/sync/common"
 	"github.com/argoproj/gitops-engine/pkg/utils/kube"
+	"github.com/argoproj/gitops-engine/pkg/utils/tracing"
 	"github.com/go-logr/logr"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 )
+
+const lookEvery = 500 * time.Millisecond
 
 type synced struct {
 	Kind    string `json:"kind"`
@@ -48,18 +56,9 @@ func syncAll(kubeconfig, namespace, config string) error {
 		}
 		options = append(options, sync.WithHealthOverride(lua.ResourceHealthOverrides(overrides)))
 	}
-	clusterCache := cache.NewClusterCache(access, cache.SetLogr(logr.Discard()), cache.SetNamespaces([]string{namespace}))
-	syncer := engine.NewEngine(access, clusterCache, engine.WithLogr(logr.Discard()))
-	stop, err := syncer.Run()
-	if err != nil {
-		return err
-	}
-	defer stop()
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
-	// Nothing that the manifests do not name is touched.
-	managed := func(*cache.Resource) bool { return false }
-	results, syncErr := syncer.Sync(ctx, manifests, managed, "HEAD", namespace, options...)
+	results, syncErr := reconcile(ctx, access, namespace, manifests, options)
 	out := json.NewEncoder(os.Stdout)
 	for _, result := range results {
 		line := synced{
@@ -75,4 +74,49 @@ func syncAll(kubeconfig, namespace, config string) error {
 		}
 	}
 	return syncErr
+}
+
+// One operation of the application controller: each look at the cluster gets a context of its own, which goes on where the
+// one before ended.
+func reconcile(
+	ctx context.Context, access *rest.Config, namespace string, manifests []*unstructured.Unstructured, options []sync.SyncOpt,
+) ([]common.ResourceSyncResult, error) {
+	clusterCache := cache.NewClusterCache(access, cache.SetLogr(logr.Discard()), cache.SetNamespaces([]string{namespace}))
+	if err := clusterCache.EnsureSynced(); err != nil {
+		return nil, err
+	}
+	defer clusterCache.Invalidate()
+	kubectl := &kube.KubectlCmd{Log: logr.Discard(), Tracer: tracing.NopTracer{}}
+	// Nothing that the manifests do not name is touched.
+	managed := func(*cache.Resource) bool { return false }
+	begun := metav1.Now()
+	phase, message := common.OperationRunning, ""
+	var results []common.ResourceSyncResult
+	for {
+		live, err := clusterCache.GetManagedLiveObjs(manifests, managed)
+		if err != nil {
+			return results, err
+		}
+		compared := sync.Reconcile(manifests, live, namespace, clusterCache)
+		goOn := append([]sync.SyncOpt{sync.WithInitialState(phase, message, results, begun)}, options...)
+		step, cleanup, err := sync.NewSyncContext(
+			"HEAD", compared, access, access, kubectl, namespace, clusterCache.GetOpenAPISchema(), goOn...)
+		if err != nil {
+			return results, err
+		}
+		step.Sync()
+		phase, message, results = step.GetState()
+		cleanup()
+		if phase.Completed() && !phase.Successful() {
+			return results, fmt.Errorf("%s: %s", phase, message)
+		}
+		if phase.Completed() {
+			return results, nil
+		}
+		select {
+		case <-ctx.Done():
+			return results, ctx.Err()
+		case <-time.After(lookEvery):
+		}
+	}
 }
