@@ -42,6 +42,10 @@ emulator: setup ## Run a local Lakebase; ARGS="..." are its arguments
 mutation: setup ## Plant small faults in the deciding code, one by one, and name those that no test notices; ONLY=<part of a path>, SHARD=1/4, UNIT=1
 	$(RUN) ONLY='$(ONLY)' SHARD='$(SHARD)' UNIT='$(UNIT)' node scripts/mutation.ts
 
+.PHONY: test-versions
+test-versions: setup ## Run the integration tests as earlier versions of Kubernetes; VERSIONS="1.34 1.35", FILES="crds kit" choose
+	$(RUN) sh -c 'for version in $(or $(VERSIONS),1.33 1.34 1.35); do echo "Kubernetes $$version"; LAKEBRANCH_TEST_EMULATED_VERSION=$$version vitest run --project integration $(FILES) || exit; done'
+
 clean: ## Remove what was built or installed in this folder
 	@rm -rf dist node_modules .lakebranch
 

@@ -1,4 +1,4 @@
-// Writes what is generated from src/api and src/cli: the CRDs and three pages of the documentation; and the settings of
+// Writes what is generated from src: the CRDs, four pages of the documentation, and the dashboard; and the settings of
 // Argo CD.
 // With --check it writes nothing and fails when a file is not what it would write.
 import { readFile, writeFile } from 'node:fs/promises';
@@ -6,12 +6,16 @@ import { fileURLToPath } from 'node:url';
 import { apiDocs } from './generate/api-docs.ts';
 import { argocdFiles } from './generate/argocd.ts';
 import { crdPath, crdYaml, kinds } from './generate/crds.ts';
+import { dashboardJson } from './generate/dashboard.ts';
+import { metricsDocs } from './generate/metrics-docs.ts';
 import { pluginDocs } from './generate/plugin-docs.ts';
 import { reasonsDocs } from './generate/reasons-docs.ts';
 
 const generated: readonly (readonly [string, string])[] = [
   ...kinds.map((kind) => [crdPath(kind), crdYaml(kind)] as const),
   ['docs/api.md', apiDocs(kinds)],
+  ['charts/lakebranch/files/dashboard.json', dashboardJson()],
+  ['docs/metrics.md', metricsDocs()],
   ['docs/reasons.md', reasonsDocs()],
   ...argocdFiles(),
   ['docs/plugin.md', pluginDocs()],

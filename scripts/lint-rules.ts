@@ -28,8 +28,9 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   controllers: ['api', 'kit', 'lakebase', 'credentials', 'metrics'],
   cli: ['api', 'kit', 'lakebase', 'version.ts'],
   emulator: ['lakebase/model.ts', 'lakebase/token.ts', ...plainTools],
+  start: ['api', 'kit'],
   // app.ts, config.ts and main.ts put everything together.
-  '.': ['api', 'kit', 'lakebase', 'metrics', 'credentials', 'controllers'],
+  '.': ['api', 'kit', 'lakebase', 'metrics', 'credentials', 'controllers', 'start'],
 };
 
 const importDirection: Rule = {

@@ -25,7 +25,7 @@ import {
 import type { Left } from './controllers/database-branch/plan.ts';
 import { Namespaces } from './controllers/namespaces.ts';
 import { Projects } from './controllers/projects.ts';
-import { Providers, type MakeClient } from './controllers/providers.ts';
+import { Providers, type MakeClient, type SubjectTokens } from './controllers/providers.ts';
 import { Cache } from './kit/cache.ts';
 import type { Clock } from './kit/clock.ts';
 import { Controller, type Reconcile } from './kit/controller.ts';
@@ -34,14 +34,19 @@ import type { Kube } from './kit/kube.ts';
 import type { Logger } from './kit/log.ts';
 import { WorkQueue } from './kit/queue.ts';
 import type { Login } from './lakebase/login.ts';
+import { classStateOf, restoreStateOf, type Fleet } from './metrics/fleet.ts';
 import { stateOf } from './metrics/object-state.ts';
-import type { ObjectState } from './metrics/registry.ts';
+import type { Measurement } from './metrics/measurement.ts';
+import type { Loop, Metrics } from './metrics/registry.ts';
+import { controllers as controllerNames } from './metrics/words.ts';
 
 export interface OperatorParts {
   readonly kube: Kube;
   readonly clock: Clock;
   readonly log: Logger;
   readonly makeClient: MakeClient;
+  /** For classes with workload identity; none when absent. */
+  readonly subjectTokens?: SubjectTokens;
   readonly login: Login;
   /** Holds the credential Secrets of classes. */
   readonly namespace: string;
@@ -55,9 +60,11 @@ export interface OperatorParts {
   readonly watchNamespaces: readonly string[];
   readonly workers: number;
   readonly identity: string;
-  /** Called for every object that was let go although its branch is still there. */
-  readonly onLeft?: (left: Left) => void;
-  readonly onResult?: (controller: string, result: string, seconds: number) => void;
+  /** Told of what happens. */
+  readonly metrics?: Partial<Pick<Metrics, 'measured' | 'reconciled' | 'queued'>> & {
+    /** Of every object that was let go although its branch is still there. */
+    readonly left?: (left: Left) => void;
+  };
 }
 
 export interface Operator {
@@ -66,14 +73,15 @@ export interface Operator {
   /** Works until `signal` aborts and every running pass has ended. Only the leader may. */
   lead(signal: AbortSignal): Promise<void>;
   readonly synced: () => boolean;
-  readonly objects: () => ObjectState[];
-  readonly queueDepth: () => { controller: string; depth: number }[];
+  /** What the caches hold, for metrics. */
+  readonly fleet: () => Fleet;
+  readonly loops: () => Loop[];
   /** Passes that run right now, for tests that wait for quiet. */
   readonly running: () => number;
 }
 
 export function createOperator(parts: OperatorParts): Operator {
-  const { kube, clock, log, namespace } = parts;
+  const { kube, clock, log } = parts;
   const { objects, classes, restores } = createCaches(parts);
   const events = new KubeEventRecorder({
     kube,
@@ -82,11 +90,14 @@ export function createOperator(parts: OperatorParts): Operator {
     instance: parts.identity,
     onDropped: (error) => log.debug({ err: error }, 'event dropped'),
   });
+  const queueOf = (name: Loop['controller']): WorkQueue => new WorkQueue({ clock, ...parts.metrics?.queued?.(name) });
   const queues = {
-    databasebranch: new WorkQueue({ clock }),
-    branchclass: new WorkQueue({ clock }),
-    pointintimerestore: new WorkQueue({ clock }),
+    databasebranch: queueOf('databasebranch'),
+    branchclass: queueOf('branchclass'),
+    pointintimerestore: queueOf('pointintimerestore'),
   };
+  const few = Math.min(4, parts.workers);
+  const workers = { databasebranch: parts.workers, branchclass: few, pointintimerestore: few };
   wakeDatabaseBranches({ objects, classes, restores }, queues.databasebranch);
   wakeBranchClasses({ objects, classes }, queues.branchclass);
   wakePointInTimeRestores({ objects, classes, restores }, queues.pointintimerestore);
@@ -101,7 +112,7 @@ export function createOperator(parts: OperatorParts): Operator {
         ))
       )
         return;
-      const providers = new Providers({ kube, clock, namespace, makeClient: parts.makeClient });
+      const providers = new Providers(parts);
       const projects = new Projects(clock);
       const shared = {
         ...parts,
@@ -115,30 +126,15 @@ export function createOperator(parts: OperatorParts): Operator {
         namespaces: new Namespaces(kube, clock),
         clusterIDs: [parts.clusterID, ...parts.previousClusterIDs],
         maxWaitMs: parts.deletionMaxWaitMs,
-        onLeft: (left: Left) => parts.onLeft?.(left),
+        onLeft: (left: Left) => parts.metrics?.left?.(left),
+        measured: (measurement: Measurement) => parts.metrics?.measured?.(measurement),
       };
+      const run = (name: Loop['controller'], reconcile: Reconcile): Controller =>
+        start(parts, name, queues[name], workers[name], reconcile);
       const controllers = [
-        start(
-          parts,
-          'databasebranch',
-          queues.databasebranch,
-          parts.workers,
-          databaseBranchController(shared).reconcile,
-        ),
-        start(
-          parts,
-          'branchclass',
-          queues.branchclass,
-          Math.min(4, parts.workers),
-          branchClassController(shared).reconcile,
-        ),
-        start(
-          parts,
-          'pointintimerestore',
-          queues.pointintimerestore,
-          Math.min(4, parts.workers),
-          pointInTimeRestoreController(shared).reconcile,
-        ),
+        run('databasebranch', databaseBranchController(shared).reconcile),
+        run('branchclass', branchClassController(shared).reconcile),
+        run('pointintimerestore', pointInTimeRestoreController(shared).reconcile),
       ];
       await aborted(signal);
       await Promise.all(controllers.map((controller) => controller.stop(graceMs)));
@@ -146,8 +142,12 @@ export function createOperator(parts: OperatorParts): Operator {
       await events.flushed(graceMs);
     },
     synced: () => [objects, classes, restores].every(({ synced }) => synced),
-    objects: () => objects.list().map(stateOf),
-    queueDepth: () => Object.entries(queues).map(([controller, queue]) => ({ controller, depth: queue.depth })),
+    fleet: () => ({
+      objects: objects.list().map(stateOf),
+      classes: classes.list().map(classStateOf),
+      restores: restores.list().map(restoreStateOf),
+    }),
+    loops: () => controllerNames.map((name) => loopOf(name, queues[name], workers[name])),
     running: () => Object.values(queues).reduce((sum, { running }) => sum + running, 0),
   };
 }
@@ -161,8 +161,19 @@ const aborted = (signal: AbortSignal): Promise<void> =>
     signal.addEventListener('abort', () => resolve(), { once: true });
   });
 
+function loopOf(controller: Loop['controller'], { depth, running, runningSeconds }: WorkQueue, workers: number): Loop {
+  return {
+    controller,
+    depth,
+    running,
+    workers,
+    longestSeconds: Math.max(0, ...runningSeconds),
+    unfinishedSeconds: runningSeconds.reduce((a, b) => a + b, 0),
+  };
+}
+
 function start(
-  { clock, log, onResult }: OperatorParts,
+  { clock, log, metrics }: OperatorParts,
   name: string,
   queue: WorkQueue,
   workers: number,
@@ -174,7 +185,7 @@ function start(
     workers,
     reconcile,
     onPass: ({ key, result, seconds, error }) => {
-      onResult?.(name, result, seconds);
+      metrics?.reconciled?.(name, result, seconds);
       if (error !== undefined) log.warn({ controller: name, key, err: error }, 'the pass failed and is repeated');
     },
   });

@@ -1,5 +1,6 @@
 // Real clients of the provider: one network and one budget of requests per workspace, every call counted.
-import type { MakeClient } from './controllers/providers.ts';
+import { join } from 'node:path';
+import type { ClientProof, MakeClient, SubjectTokens } from './controllers/providers.ts';
 import type { Config } from './config.ts';
 import type { Clock } from './kit/clock.ts';
 import type { Logger } from './kit/log.ts';
@@ -7,6 +8,9 @@ import { oauthTokenSource } from './lakebase/auth.ts';
 import { httpLakebaseClient } from './lakebase/http-client.ts';
 import { instrumented } from './lakebase/instrumented.ts';
 import { limited } from './lakebase/limiter.ts';
+import { projectedToken } from './lakebase/subject-token.ts';
+import { exchangeTokenSource } from './lakebase/token-exchange.ts';
+import type { TokenSource, TokenSourceOptions } from './lakebase/token-source.ts';
 import { undiciTransport, type Transport } from './lakebase/transport.ts';
 import type { Metrics } from './metrics/registry.ts';
 import { version } from './version.ts';
@@ -29,9 +33,9 @@ export function lakebaseClients({ config, clock, log, metrics }: Parts): MakeCli
     transports.set(key, transport);
     return transport;
   };
-  return ({ host, ca, credentials }) => {
+  return ({ host, ca, proof }) => {
     const common = { host, transport: transportTo(host, ca), clock, userAgent: `lakebranch/${version}` };
-    const client = httpLakebaseClient({ ...common, tokens: oauthTokenSource({ ...common, credentials }) });
+    const client = httpLakebaseClient({ ...common, tokens: tokensBy(proof, common) });
     return instrumented(client, clock, {
       onCall: (call) => metrics.lakebaseAnswered(call),
       onFailure: ({ verb, code, message, status, traceId }) =>
@@ -39,3 +43,33 @@ export function lakebaseClients({ config, clock, log, metrics }: Parts): MakeCli
     });
   };
 }
+
+export function tokensBy(proof: ClientProof, options: TokenSourceOptions): TokenSource {
+  switch (proof.by) {
+    case 'clientSecret':
+      return oauthTokenSource({ ...options, credentials: proof.credentials });
+    case 'workloadIdentity':
+      return exchangeTokenSource({ ...options, clientId: proof.clientId, subjectToken: proof.subjectToken });
+  }
+}
+
+interface WorkloadIdentity {
+  readonly config: Pick<Config, 'workloadIdentityAudiences' | 'workloadIdentityDir'>;
+  readonly clock: Clock;
+  /** What the API server itself accepts, as far as known: its audiences are no workload's. */
+  readonly apiServerAudiences: () => Promise<readonly string[]>;
+}
+
+/** The projected tokens of the pod: each audience has a volume of its own, named by its place in the list. */
+export const projectedTokens = ({ config, clock, apiServerAudiences }: WorkloadIdentity): SubjectTokens =>
+  new Map(
+    config.workloadIdentityAudiences.map((audience, index) => [
+      audience,
+      projectedToken({
+        file: join(config.workloadIdentityDir, String(index), 'token'),
+        audience,
+        clock,
+        apiServerAudiences,
+      }),
+    ]),
+  );

@@ -41,6 +41,17 @@ const duration = z
   .regex(/^([0-9]+h)?([0-9]+m)?([0-9]+s)?$/, 'write a duration like 15m')
   .refine((text) => text !== '', 'write a duration like 15m');
 
+/** What goes into the `aud` of a token. Their places name folders, so none may be left out or named twice. */
+const audienceList = z
+  .string()
+  .default('')
+  .transform((text) => (text === '' ? [] : text.split(',').map((audience) => audience.trim())))
+  .refine(
+    (audiences) => audiences.every((audience) => /^[!-~]+$/.test(audience)),
+    'write audiences, separated by commas: no spaces within, and none of them empty',
+  )
+  .refine((audiences) => new Set(audiences).size === audiences.length, 'name each audience once');
+
 const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
 
 /** Environment variables of the operator; the chart and deploy/ set them. */
@@ -66,6 +77,14 @@ const environment = z.object({
   LAKEBRANCH_HTTP_HOST: z.string().default('0.0.0.0'),
   /** /metrics, /healthz, /readyz; 0 takes a free port. */
   LAKEBRANCH_HTTP_PORT: port.default(8080),
+  /** Plain: /metrics beside /healthz, for all. Protected: over HTTPS on a port of its own, for those who may. */
+  LAKEBRANCH_METRICS_MODE: z.enum(['Plain', 'Protected']).default('Plain'),
+  /** Of /metrics in mode Protected; 0 takes a free port. */
+  LAKEBRANCH_METRICS_PORT: port.default(8443),
+  /** Holds tls.crt and tls.key for mode Protected; a certificate is made when absent. */
+  LAKEBRANCH_METRICS_CERT_DIR: z.string().min(1).optional(),
+  /** Series for each object. */
+  LAKEBRANCH_METRICS_PER_OBJECT: flag.default(true),
   LAKEBRANCH_LEADER_ELECTION: flag.default(true),
   /** Passes that may run at once. */
   LAKEBRANCH_WORKERS: z.coerce.number().int().min(1).max(256).default(16),
@@ -73,6 +92,10 @@ const environment = z.object({
   LAKEBRANCH_PROVIDER_QPS: z.coerce.number().positive().max(1000).default(15),
   /** Unarchived branches that Lakebase allows in a project, its own included; raise it only if the provider raised yours. */
   LAKEBRANCH_PROJECT_LIMIT: z.coerce.number().int().min(1).max(10_000).default(10),
+  /** Audiences that classes may choose for workload identity, separated by commas; each has a projected token. */
+  LAKEBRANCH_WORKLOAD_IDENTITY_AUDIENCES: audienceList,
+  /** `<place in the list, from 0>/token` is the projected token of an audience. */
+  LAKEBRANCH_WORKLOAD_IDENTITY_DIR: z.string().default('/var/run/secrets/lakebranch.dev/workload-identity'),
   LAKEBRANCH_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
   /** The name under which this process holds the Lease. */
   POD_NAME: z.string().min(1).optional(),
@@ -89,10 +112,18 @@ export interface Config {
   readonly watchNamespaces: readonly string[];
   readonly httpHost: string;
   readonly httpPort: number;
+  readonly metrics: {
+    readonly mode: 'Plain' | 'Protected';
+    readonly port: number;
+    readonly certificateFolder: string | undefined;
+    readonly perObject: boolean;
+  };
   readonly leaderElection: boolean;
   readonly workers: number;
   readonly providerQps: number;
   readonly projectLimit: number;
+  readonly workloadIdentityAudiences: readonly string[];
+  readonly workloadIdentityDir: string;
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error';
   readonly identity: string;
   readonly kubeconfig: string | undefined;
@@ -125,10 +156,18 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, id
     watchNamespaces: read.LAKEBRANCH_WATCH_NAMESPACES,
     httpHost: read.LAKEBRANCH_HTTP_HOST,
     httpPort: read.LAKEBRANCH_HTTP_PORT,
+    metrics: {
+      mode: read.LAKEBRANCH_METRICS_MODE,
+      port: read.LAKEBRANCH_METRICS_PORT,
+      certificateFolder: read.LAKEBRANCH_METRICS_CERT_DIR,
+      perObject: read.LAKEBRANCH_METRICS_PER_OBJECT,
+    },
     leaderElection: read.LAKEBRANCH_LEADER_ELECTION,
     workers: read.LAKEBRANCH_WORKERS,
     providerQps: read.LAKEBRANCH_PROVIDER_QPS,
     projectLimit: read.LAKEBRANCH_PROJECT_LIMIT,
+    workloadIdentityAudiences: read.LAKEBRANCH_WORKLOAD_IDENTITY_AUDIENCES,
+    workloadIdentityDir: read.LAKEBRANCH_WORKLOAD_IDENTITY_DIR,
     logLevel: read.LAKEBRANCH_LOG_LEVEL,
     identity: read.POD_NAME ?? identity,
     kubeconfig: read.KUBECONFIG,

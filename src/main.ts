@@ -1,29 +1,22 @@
 // The process edge: environment in, exit code out. The only file that touches `process`.
 import { hostname } from 'node:os';
-import {
-  branchClassResource,
-  databaseBranchResource,
-  namespaceResource,
-  pointInTimeRestoreResource,
-} from './api/names.ts';
 import { createOperator, type Operator } from './app.ts';
-import { lakebaseClients } from './clients.ts';
+import { lakebaseClients, projectedTokens } from './clients.ts';
 import { ConfigError, readConfig, type Config } from './config.ts';
 import { systemClock } from './kit/clock.ts';
-import { PortError, serveHealth, type HealthServer } from './kit/health.ts';
+import { PortError, serveHealth, type HealthOptions, type HealthServer } from './kit/health.ts';
+import { serveProtectedPage, type ProtectedPage } from './kit/protected-page.ts';
+import { CertificateError } from './kit/serving-certificate.ts';
 import { HttpKube } from './kit/kube-http.ts';
-import { isForbidden, isNotFound, KubeError, KubeUnreachable, type Kube, type KubeObject } from './kit/kube.ts';
+import type { Kube } from './kit/kube.ts';
 import { connectionFrom, KubeConnectionError } from './kit/kubeconfig.ts';
 import { Leader } from './kit/leader.ts';
 import { createLog, type Logger } from './kit/log.ts';
+import { audiencesOf } from './lakebase/subject-token.ts';
 import { pgLogin } from './lakebase/login.ts';
 import { createMetrics, type Metrics } from './metrics/registry.ts';
+import { Start } from './start/start.ts';
 import { version } from './version.ts';
-
-/** A misconfiguration, in one line that names the setting. */
-class StartError extends Error {
-  override readonly name = 'StartError';
-}
 
 const stop = new AbortController();
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort(new Error(signal)));
@@ -42,51 +35,61 @@ function failed(error: unknown): void {
 }
 
 function isPlain(error: unknown): error is Error {
-  return [StartError, ConfigError, KubeConnectionError, PortError].some((kind) => error instanceof kind);
+  return [ConfigError, KubeConnectionError, PortError, CertificateError].some((kind) => error instanceof kind);
 }
 
 async function main(signal: AbortSignal): Promise<number> {
   const config = readConfig(process.env, `${hostname()}-${process.pid}`);
   const log = createLog(config.logLevel);
   let operator: Operator | undefined;
-  let leader: Leader | undefined;
   const metrics = createMetrics({
-    objects: () => operator?.objects() ?? [],
-    queueDepth: () => operator?.queueDepth() ?? [],
-    leading: () => leader?.leading ?? false,
+    fleet: () => operator?.fleet() ?? { objects: [], classes: [], restores: [] },
+    loops: () => operator?.loops() ?? [],
+    leading: () => leader.leading,
+    perObject: config.metrics.perObject,
+    version,
+    nodeVersion: process.version,
   });
+  const clock = systemClock;
+  const connection = await connectionFrom(process.env);
   const kube = new HttpKube({
-    connection: await connectionFrom(process.env),
-    clock: systemClock,
+    connection,
+    clock,
     userAgent: `lakebranch/${version}`,
     onResponse: metrics.kubeAnswered,
   });
-  await checkKinds(kube, config, signal);
-  const clusterID = config.clusterID ?? (await readClusterID(kube, signal));
-  operator = createOperator({
-    ...config,
+  const leader = new Leader({
     kube,
-    clock: systemClock,
-    log,
-    clusterID,
-    makeClient: lakebaseClients({ config, clock: systemClock, log, metrics }),
-    login: pgLogin,
-    onResult: metrics.reconciled,
-    onLeft: metrics.left,
-  });
-  leader = new Leader({
-    kube,
-    clock: systemClock,
+    clock,
     namespace: config.namespace,
     name: 'lakebranch',
     identity: config.identity,
     onError: (error) => log.warn({ err: error }, 'the Lease could not be renewed'),
   });
-  const health = await serve(config, metrics, operator, leader);
-  log.info({ version, clusterID, namespace: config.namespace, httpPort: health.port }, 'lakebranch started');
-  const code = await run({ config, operator, leader, log }, signal);
-  await health.close();
-  return code;
+  const start = new Start({ kube, scope: config, clock, log });
+  const unready = (): string | undefined =>
+    start.waitsFor ?? (operator?.synced() ? undefined : 'the caches are not filled yet');
+  const servers = await serve({ config, kube, log, metrics, leader, unready });
+  log.info({ version, namespace: config.namespace, ...servers.ports }, 'lakebranch started');
+  try {
+    const clusterID = await start.done(signal);
+    const apiServerAudiences = async (): Promise<readonly string[]> =>
+      audiencesOf((await connection.credentials()).headers['authorization']);
+    operator = createOperator({
+      ...config,
+      kube,
+      clock,
+      log,
+      clusterID,
+      makeClient: lakebaseClients({ config, clock, log, metrics }),
+      subjectTokens: projectedTokens({ config, clock, apiServerAudiences }),
+      login: pgLogin,
+      metrics,
+    });
+    return await run({ config, operator, leader, log }, signal);
+  } finally {
+    await servers.close();
+  }
 }
 
 async function run(
@@ -109,54 +112,54 @@ async function run(
   return ended === 'lost' ? 1 : 0;
 }
 
-/** A leader that has not renewed for longer than this should have given up: it is wedged. */
-const wedgedMs = 35_000;
+interface Served {
+  readonly config: Config;
+  readonly kube: Kube;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly leader: Leader;
+  readonly unready: () => string | undefined;
+}
 
-function serve(config: Config, { registry }: Metrics, operator: Operator, leader: Leader): Promise<HealthServer> {
+async function serve(served: Served): Promise<{ ports: Record<string, number>; close: () => Promise<unknown> }> {
+  const { config, metrics } = served;
+  const isPlain = config.metrics.mode === 'Plain';
+  const health = await serveHealthOf(served, isPlain ? { '/metrics': metrics.page } : {});
+  if (isPlain) return { ports: { httpPort: health.port }, close: () => health.close() };
+  const page = await serveMetrics(served);
+  return {
+    ports: { httpPort: health.port, metricsPort: page.port },
+    close: () => Promise.all([health.close(), page.close()]),
+  };
+}
+
+function serveHealthOf(
+  { config, leader, unready }: Served,
+  pages: NonNullable<HealthOptions['pages']>,
+): Promise<HealthServer> {
   return serveHealth({
     host: config.httpHost,
     port: config.httpPort,
     hostSetting: 'LAKEBRANCH_HTTP_HOST',
     portSetting: 'LAKEBRANCH_HTTP_PORT',
-    unhealthy: () =>
-      leader.leading && leader.renewedMsAgo() > wedgedMs ? 'the Lease has not been renewed in time' : undefined,
-    unready: () => (operator.synced() ? undefined : 'the caches are not filled yet'),
-    pages: { '/metrics': async () => ({ type: registry.contentType, body: await registry.metrics() }) },
+    unhealthy: () => (leader.wedged ? 'the Lease has not been renewed in time' : undefined),
+    unready,
+    pages,
   });
 }
 
-async function checkKinds(kube: Kube, { watchNamespaces }: Config, signal: AbortSignal): Promise<void> {
-  for (const type of [databaseBranchResource, branchClassResource, pointInTimeRestoreResource]) {
-    try {
-      const [namespace] = type.namespaced ? watchNamespaces : [];
-      await kube.list(type, { signal, limit: 1, ...(namespace === undefined ? {} : { namespace }) });
-    } catch (error) {
-      throw startError(error, `${type.plural}.${type.group}`, type.version);
-    }
-  }
-}
-
-function startError(error: unknown, kind: string, kindVersion: string): unknown {
-  if (isNotFound(error))
-    return new StartError(
-      `the API server does not serve ${kind} in version ${kindVersion}: apply crds/ of this release first`,
-    );
-  if (isForbidden(error))
-    return new StartError(
-      `the ServiceAccount may not list ${kind}: apply deploy/rbac.yaml, or set LAKEBRANCH_WATCH_NAMESPACES to what it may see`,
-    );
-  if (error instanceof KubeError || error instanceof KubeUnreachable)
-    return new StartError(`KUBECONFIG or in-cluster configuration: ${error.message}`);
-  return error;
-}
-
-async function readClusterID(kube: Kube, signal: AbortSignal): Promise<string> {
-  try {
-    const { metadata } = await kube.get<KubeObject>(namespaceResource, { name: 'kube-system' }, { signal });
-    return metadata.uid ?? '';
-  } catch (error) {
-    if (error instanceof KubeError)
-      throw new StartError('LAKEBRANCH_CLUSTER_ID: must be set, because namespace kube-system cannot be read');
-    throw startError(error, 'namespaces', 'v1');
-  }
+function serveMetrics({ config, kube, log, metrics }: Served): Promise<ProtectedPage> {
+  return serveProtectedPage({
+    host: config.httpHost,
+    port: config.metrics.port,
+    hostSetting: 'LAKEBRANCH_HTTP_HOST',
+    portSetting: 'LAKEBRANCH_METRICS_PORT',
+    kube,
+    clock: systemClock,
+    path: '/metrics',
+    page: metrics.page,
+    certificateFolder: config.metrics.certificateFolder,
+    certificateSetting: 'LAKEBRANCH_METRICS_CERT_DIR',
+    onError: (error, what) => log.warn({ err: error }, what),
+  });
 }

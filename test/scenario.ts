@@ -14,6 +14,9 @@ import {
   type PointInTimeRestoreSpec,
 } from '../src/api/v1alpha1/point-in-time-restore.ts';
 import { createOperator, type Operator } from '../src/app.ts';
+import type { Measurement } from '../src/metrics/measurement.ts';
+import { tokensBy } from '../src/clients.ts';
+import type { SubjectTokens } from '../src/controllers/providers.ts';
 import type { Left } from '../src/controllers/database-branch/plan.ts';
 import type { Secret } from '../src/credentials/secret.ts';
 import { createEmulator, type Emulator } from '../src/emulator/emulator.ts';
@@ -24,7 +27,6 @@ import { ManualClock } from '../src/kit/clock.ts';
 import { findCondition } from '../src/kit/conditions.ts';
 import type { Condition } from '../src/kit/kube.ts';
 import { createLog } from '../src/kit/log.ts';
-import { oauthTokenSource } from '../src/lakebase/auth.ts';
 import { httpLakebaseClient } from '../src/lakebase/http-client.ts';
 import { parseBranchId } from '../src/lakebase/ids.ts';
 import { limited, type RequestBudget } from '../src/lakebase/limiter.ts';
@@ -48,6 +50,8 @@ export interface ScenarioOptions {
   /** Default: one class `default` that allows namespaces labelled `preview: "true"`. */
   readonly classes?: readonly Change<BranchClass>[];
   readonly withoutCredentials?: boolean;
+  /** Tokens of the cluster, for classes with workload identity. */
+  readonly subjectTokens?: SubjectTokens;
   /** Requests per second to the provider, and at once after a quiet time; as many as it likes when absent. */
   readonly budget?: RequestBudget;
 }
@@ -68,17 +72,27 @@ export class Scenario {
   readonly logLines: string[] = [];
   /** Objects that were let go although their branch is still there. */
   readonly left: Left[] = [];
+  /** What the operators told their metrics. */
+  readonly measurements: Measurement[] = [];
   /** What the operator reads and sees in place of a text of the provider: a host or an id that has become another. */
   readonly #disguises = new Map<string, string>();
   readonly #fences = new Fences();
   readonly #projectLimit: number;
   readonly #budget: RequestBudget | undefined;
+  readonly #subjectTokens: SubjectTokens;
   #checked = 0;
 
-  constructor({ behaviour = {}, classes = [{}], withoutCredentials = false, budget }: ScenarioOptions = {}) {
+  constructor({
+    behaviour = {},
+    classes = [{}],
+    withoutCredentials = false,
+    subjectTokens = new Map(),
+    budget,
+  }: ScenarioOptions = {}) {
     this.kube = new MemoryKube({ clock: this.clock, rules });
     this.#projectLimit = behaviour.limits?.unarchivedBranches ?? 10;
     this.#budget = budget;
+    this.#subjectTokens = subjectTokens;
     let seed = 1;
     this.emulator = createEmulator({
       clock: this.clock,
@@ -137,22 +151,26 @@ export class Scenario {
       kube: fence.kube,
       clock,
       log: createLog('info', { write: (line: string) => void this.logLines.push(line) }),
-      makeClient: ({ host: address, credentials }) => {
+      makeClient: ({ host: address, proof }) => {
         const common = {
           host: address,
           transport,
           clock,
           userAgent: 'lakebranch/test',
         };
-        return httpLakebaseClient({ ...common, tokens: oauthTokenSource({ ...common, credentials }) });
+        return httpLakebaseClient({ ...common, tokens: tokensBy(proof, common) });
       },
+      subjectTokens: this.#subjectTokens,
       login: this.#login(fence),
       namespace: operatorNamespace,
       clusterID,
       previousClusterIDs,
       deletionMaxWaitMs: 15 * 60_000,
       projectLimit: this.#projectLimit,
-      onLeft: (left) => void this.left.push(left),
+      metrics: {
+        left: (left) => void this.left.push(left),
+        measured: (measurement) => void this.measurements.push(measurement),
+      },
       watchNamespaces: [],
       workers: 8,
       identity: `operator-${this.processes.length}`,

@@ -3,9 +3,10 @@
 import { classSecretKey } from '../api/names.ts';
 import type { BranchClass } from '../api/v1alpha1/branch-class.ts';
 import { isForbidden, isNotFound } from '../kit/kube.ts';
-import { oauthTokenSource, type TokenSource } from '../lakebase/auth.ts';
+import { oauthTokenSource } from '../lakebase/auth.ts';
 import type { LakebaseClient } from '../lakebase/client.ts';
 import { httpLakebaseClient } from '../lakebase/http-client.ts';
+import type { TokenSource } from '../lakebase/token-source.ts';
 import { Token } from '../lakebase/token.ts';
 import { undiciTransport, type NetworkTransport } from '../lakebase/transport.ts';
 import { version } from '../version.ts';

@@ -1,6 +1,7 @@
 // The admin routes: faults, behaviour, journal. Off by default, because whoever reaches them owns the emulator.
 import { z } from 'zod';
 import { isErrorName } from './errors.ts';
+import { federationPolicySchema } from './federation.ts';
 import type { Emulator } from './emulator.ts';
 import type { EmulatorResponse } from './gateway.ts';
 
@@ -78,6 +79,7 @@ export interface AdminRequest {
 /**
  * - `GET /admin/behaviour`; `PATCH` changes parts of it
  * - `POST /admin/faults` adds a fault; `DELETE` takes all away and restores the behaviour of the start
+ * - `GET /admin/federation-policies`; `PUT` replaces all that were set here
  * - `GET /admin/log`, `GET /admin/branches`, `GET /admin/requests`
  */
 export async function answerAdmin(emulator: Emulator, request: AdminRequest): Promise<EmulatorResponse> {
@@ -102,6 +104,11 @@ export async function answerAdmin(emulator: Emulator, request: AdminRequest): Pr
         return json(200, admin.branches());
       case 'GET /admin/requests':
         return json(200, admin.requests());
+      case 'GET /admin/federation-policies':
+        return json(200, admin.federationPolicies());
+      case 'PUT /admin/federation-policies':
+        admin.setFederationPolicies(z.array(federationPolicySchema).parse(JSON.parse(request.body)));
+        return json(200, admin.federationPolicies());
       default:
         return json(404, { error: `there is no ${request.method} ${request.path}` });
     }

@@ -1,5 +1,6 @@
 // The control plane as one object without sockets: a request in, an answer out. server.ts puts it behind HTTP, scenario
 // tests call it directly.
+import type { FederationPolicy } from './federation.ts';
 import { Faults } from './faults.ts';
 import { Gateway, type EmulatorRequest, type EmulatorResponse } from './gateway.ts';
 import { Journal, type JournalEntry } from './journal.ts';
@@ -39,6 +40,9 @@ export interface EmulatorAdmin {
   log(): readonly JournalEntry[];
   /** How many requests each route has answered, by `<method> <pattern>`. */
   requests(): Readonly<Record<string, number>>;
+  /** Those that were set here, besides those of the settings. */
+  federationPolicies(): readonly FederationPolicy[];
+  setFederationPolicies(policies: readonly FederationPolicy[]): void;
 }
 
 export interface Emulator {
@@ -78,6 +82,11 @@ export function createEmulator(parts: EmulatorParts): Emulator {
       branches: () => branchFacts(workspace.state),
       log: () => workspace.journal.entries(),
       requests: () => workspace.journal.requests(),
+      federationPolicies: () => workspace.state.federationPolicies ?? [],
+      setFederationPolicies: (policies) => {
+        workspace.state.federationPolicies = [...policies];
+        workspace.changed();
+      },
     },
     started,
     async idle() {

@@ -1,8 +1,10 @@
 // Flags and environment of the emulator's process: each setting once, with its default, its check and its explanation.
+import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
+import { federationPolicySchema, type FederationPolicy } from './federation.ts';
 import { ordinaryBehaviour } from './faults.ts';
 import { credentialSeconds } from './limits.ts';
 import { defaultSettings, developmentPrincipal, type EmulatorSettings } from './settings.ts';
@@ -64,6 +66,11 @@ export const flags = {
     help: 'Client that may log in, as `<client id>:<secret>`. Repeatable; the first one owns the projects.',
   },
   user: { kind: 'many', default: '', help: 'User with a personal access token, as `<e-mail>:<token>`. Repeatable.' },
+  'federation-policies': {
+    kind: 'one',
+    default: '',
+    help: 'JSON file with a list of federation policies: whose tokens of other issuers are exchanged, as in docs/emulator.md.',
+  },
   permissions: {
     kind: 'one',
     default: defaultSettings.permissions,
@@ -113,6 +120,7 @@ export function readSettings(
     ...defaultSettings,
     projects: read('project', list.pipe(z.array(projectId)), text.project),
     principals: principals(text['service-principal'], text.user),
+    federationPolicies: federationPolicies(text['federation-policies']),
     permissions: read('permissions', z.enum(['open', 'enforced']), text.permissions),
     accessTokenSeconds: seconds('access-token-life', text['access-token-life']),
     sweepIntervalMs: Math.max(1, milliseconds('sweep-interval', text['sweep-interval'])),
@@ -236,6 +244,16 @@ function principals(servicePrincipals: string, users: string): Principal[] {
   ];
   if (all.length === 0) throw complaint('service-principal', 'at least one service principal or --user is needed');
   return all;
+}
+
+function federationPolicies(file: string): FederationPolicy[] {
+  if (file === '') return [];
+  try {
+    return z.array(federationPolicySchema).parse(JSON.parse(readFileSync(file, 'utf8')));
+  } catch (error) {
+    const problem = error instanceof z.ZodError ? z.prettifyError(error).replaceAll('\n', ' ') : String(error);
+    throw complaint('federation-policies', `${file}: ${problem}`);
+  }
 }
 
 function hostMode(text: Readonly<Record<FlagName, string>>): HostMode {

@@ -3,7 +3,7 @@ import type { Instant } from './state.ts';
 
 export interface JournalEntry {
   readonly at: Date;
-  /** Like `branch.create`, `branch.ready`, `branch.delete`, `branch.expire`, `role.create`, `credential.mint`, `login.refused`. */
+  /** Like `branch.create`, `branch.ready`, `branch.delete`, `branch.expire`, `role.create`, `credential.mint`, `login.refused`, `token.exchange`. */
   readonly what: string;
   /** Name of the resource. */
   readonly name: string;

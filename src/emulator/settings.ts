@@ -1,11 +1,14 @@
 // Every knob of the control plane, with its default. The flags and variables of the process are read in flags.ts.
 import { ordinaryBehaviour, type Behaviour } from './faults.ts';
+import type { FederationPolicy } from './federation.ts';
 import type { Principal } from './principals.ts';
 
 export interface EmulatorSettings {
   /** Projects that exist from the first start on; their owner is the first principal. */
   readonly projects: readonly string[];
   readonly principals: readonly Principal[];
+  /** Whose tokens of other issuers are exchanged; the admin route adds more. */
+  readonly federationPolicies: readonly FederationPolicy[];
   /** `open`: every principal may do everything. `enforced`: the owner, and whom the permissions API names. */
   readonly permissions: 'open' | 'enforced';
   /** Life of an access token of the workspace. */
@@ -33,6 +36,7 @@ export const developmentPrincipal: Principal = {
 export const defaultSettings: EmulatorSettings = {
   projects: ['shop'],
   principals: [developmentPrincipal],
+  federationPolicies: [],
   permissions: 'open',
   accessTokenSeconds: 3600,
   sweepIntervalMs: 1000,

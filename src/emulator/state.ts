@@ -1,5 +1,6 @@
 // What the emulator remembers: plain data that survives JSON, and nothing derived. Instants are milliseconds since the
 // epoch in the provider's clock. An optional field that is undefined means "none", as documented beside it.
+import type { FederationPolicy } from './federation.ts';
 
 export type Instant = number;
 
@@ -150,6 +151,8 @@ export interface EmulatorState {
   signingKey: Record<string, unknown>;
   projects: Record<string, ProjectRecord>;
   operations: Record<string, OperationRecord>;
+  /** Those that were set through the admin route. */
+  federationPolicies?: FederationPolicy[] | undefined;
 }
 
 /** The entry under `key`, never something inherited from Object: keys come out of URLs. */

@@ -2,7 +2,8 @@
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-export interface HealthOptions {
+/** Where a server listens. */
+export interface Listening {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
@@ -10,6 +11,9 @@ export interface HealthOptions {
   readonly hostSetting: string;
   /** Names the setting when the port cannot be had. */
   readonly portSetting: string;
+}
+
+export interface HealthOptions extends Listening {
   /** Undefined while all is well, else what is wrong. Only a wedged process may say so: a restart must help. */
   readonly unhealthy: () => string | undefined;
   /** Undefined when ready, else what is waited for. */
@@ -38,7 +42,7 @@ export async function serveHealth(options: HealthOptions): Promise<HealthServer>
     if (path === '/healthz') return answer(unhealthy());
     if (path === '/readyz') return answer(unready());
     const page = Object.hasOwn(pages, path) ? pages[path] : undefined;
-    if (!page) return say(response, 404, 'there is /healthz, /readyz and /metrics\n');
+    if (!page) return say(response, 404, `there is ${['/healthz', '/readyz', ...Object.keys(pages)].join(', ')}\n`);
     page().then(
       ({ type, body }) => say(response, 200, body, type),
       () => say(response, 500, 'the page could not be made\n'),
@@ -61,8 +65,8 @@ export async function serveHealth(options: HealthOptions): Promise<HealthServer>
   };
 }
 
-function cannotListen(
-  { host, port, hostSetting, portSetting }: HealthOptions,
+export function cannotListen(
+  { host, port, hostSetting, portSetting }: Listening,
   error: NodeJS.ErrnoException,
 ): PortError {
   const code = error.code ?? error.message;

@@ -264,3 +264,39 @@ test('whatever happens to their lines, two never may write at once', async () =>
     { numRuns: 25 },
   );
 });
+
+/** Its timers do not fire any more, as in a process that is stuck. */
+class StuckClock extends ManualClock {
+  stuck = false;
+  override after(ms: number, run: () => void): () => void {
+    return super.after(ms, () => {
+      if (!this.stuck) run();
+    });
+  }
+}
+
+test('a leader that neither renews nor gives up is wedged, and one that does either is not', async () => {
+  const clock = new StuckClock(new Date('2026-01-01T00:00:00Z'));
+  const leader = new Leader({
+    kube: new MemoryKube({ clock }),
+    clock,
+    namespace: 'default',
+    name: 'lakebranch',
+    identity: 'a',
+  });
+  const stop = new AbortController();
+  const ended = leader.run(
+    stop.signal,
+    (signal) => new Promise((resolve) => signal.addEventListener('abort', () => resolve())),
+  );
+  await quiet();
+  expect([leader.leading, leader.wedged]).toEqual([true, false]);
+  clock.stuck = true;
+  clock.advance(35_000);
+  expect(leader.wedged).toBe(false);
+  clock.advance(1);
+  expect(leader.wedged).toBe(true);
+  stop.abort(new Error('the end of the test'));
+  await ended;
+  expect(leader.wedged).toBe(false);
+});

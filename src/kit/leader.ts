@@ -46,6 +46,9 @@ export interface LeaderOptions {
   readonly onError?: (error: unknown) => void;
 }
 
+/** Well beyond the deadline at which a leader gives up by itself. */
+const wedgedMs = 35_000;
+
 /** How leadership ended. After `lost` the process should end: the simplest fence. */
 export type Ended = 'stopped' | 'lost';
 
@@ -68,9 +71,14 @@ export class Leader {
     return this.#leading;
   }
 
-  /** Milliseconds since the last successful renewal was sent; for the health check of a leader. */
+  /** Milliseconds since the last successful renewal was sent. */
   renewedMsAgo(): number {
     return this.#options.clock.monotonicMs() - this.#renewedAt;
+  }
+
+  /** It leads and has not renewed for so long that it should have given up: only a restart helps. */
+  get wedged(): boolean {
+    return this.#leading && this.renewedMsAgo() > wedgedMs;
   }
 
   /**

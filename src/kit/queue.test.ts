@@ -250,6 +250,40 @@ test('the seconds that a key waited are told', async () => {
   expect(waited).toEqual([3]);
 });
 
+test('each wish is told once, and each putting off', async () => {
+  const clock = new ManualClock(new Date(0));
+  const told: string[] = [];
+  const queue = new WorkQueue({ clock, onAdd: () => told.push('add'), onPutOff: () => told.push('put off') });
+  const since = (): string[] => told.splice(0);
+  queue.add('a', 'low');
+  queue.add('a', 'high');
+  expect(since()).toEqual(['add']);
+  await queue.take();
+  queue.add('a');
+  queue.add('a');
+  expect(since()).toEqual(['add']);
+  queue.done('a');
+  expect([queue.depth, since()]).toEqual([1, []]);
+  queue.addAfter('b', 1_000);
+  queue.retry('c');
+  expect(since()).toEqual(['put off', 'put off']);
+  clock.advance(1_000);
+  expect([queue.depth, since()]).toEqual([3, ['add', 'add']]);
+});
+
+test('how long keys run is told while they do', async () => {
+  const { queue, clock } = newQueue();
+  queue.add('a');
+  await queue.take();
+  clock.advance(2_000);
+  queue.add('b');
+  await queue.take();
+  clock.advance(1_000);
+  expect(queue.runningSeconds).toEqual([3, 1]);
+  queue.done('a');
+  expect(queue.runningSeconds).toEqual([1]);
+});
+
 test('shutting down forgets what waits, sends takers home and waits for what runs', async () => {
   const { queue, clock } = newQueue();
   queue.add('a');

@@ -23,6 +23,10 @@ export interface QueueOptions {
   readonly maxBackoffMs?: number;
   /** Called with the seconds that a key waited for a runner. */
   readonly onTake?: (waitedSeconds: number) => void;
+  /** Called for every wish that is not one already. */
+  readonly onAdd?: () => void;
+  /** Called for every key that is put off, whether after a failure or until an instant. */
+  readonly onPutOff?: () => void;
 }
 
 interface Wish {
@@ -34,7 +38,8 @@ export class WorkQueue {
   readonly #options: QueueOptions;
   readonly #clock: Clock;
   readonly #ready = { high: new Map<string, Wish>(), low: new Map<string, Wish>() };
-  readonly #running = new Set<string>();
+  /** Key → monotonic ms since which it runs. */
+  readonly #running = new Map<string, number>();
   /** Added while running: these run once more. */
   readonly #again = new Map<string, Wish>();
   readonly #wakeUps = new Map<string, { readonly atMs: number; readonly cancel: () => void }>();
@@ -57,6 +62,12 @@ export class WorkQueue {
     return this.#running.size;
   }
 
+  /** Seconds that each key which runs has been running. */
+  get runningSeconds(): number[] {
+    const nowMs = this.#clock.monotonicMs();
+    return [...this.#running.values()].map((sinceMs) => (nowMs - sinceMs) / 1000);
+  }
+
   /** Keys of which the queue knows anything at all. */
   get remembered(): number {
     const parts = [this.#ready.high, this.#ready.low, this.#running, this.#again, this.#wakeUps, this.#failures];
@@ -68,6 +79,7 @@ export class WorkQueue {
     if (this.#closed) return;
     const wish = { priority, sinceMs: this.#clock.monotonicMs() };
     if (this.#running.has(key)) {
+      if (!this.#again.has(key)) this.#options.onAdd?.();
       if (this.#again.get(key)?.priority !== 'high') this.#again.set(key, wish);
     } else this.#enqueue(key, wish);
   }
@@ -75,6 +87,7 @@ export class WorkQueue {
   /** Wants a run of `key` after `ms`; changes nothing if an earlier one is due. */
   addAfter(key: string, ms: number): void {
     if (this.#closed) return;
+    this.#options.onPutOff?.();
     if (ms <= 0) return this.add(key);
     const atMs = this.#clock.monotonicMs() + ms;
     const present = this.#wakeUps.get(key);
@@ -114,7 +127,7 @@ export class WorkQueue {
     this.#running.delete(key);
     const again = this.#again.get(key);
     this.#again.delete(key);
-    if (again) this.#enqueue(key, again);
+    if (again) this.#enqueue(key, again, 'counted');
     if (this.#closed && this.#running.size === 0) for (const drained of this.#onDrained.splice(0)) drained();
   }
 
@@ -127,9 +140,10 @@ export class WorkQueue {
     if (this.#running.size > 0) await new Promise<void>((resolve) => this.#onDrained.push(resolve));
   }
 
-  #enqueue(key: string, wish: Wish): void {
+  #enqueue(key: string, wish: Wish, counted?: 'counted'): void {
     const { high, low } = this.#ready;
     if (high.has(key)) return;
+    if (!counted && !low.has(key)) this.#options.onAdd?.();
     if (wish.priority === 'high') {
       high.set(key, low.get(key) ?? wish);
       low.delete(key);
@@ -142,7 +156,7 @@ export class WorkQueue {
     for (const line of [this.#ready.high, this.#ready.low]) {
       for (const [key, { sinceMs }] of line) {
         line.delete(key);
-        this.#running.add(key);
+        this.#running.set(key, this.#clock.monotonicMs());
         this.#options.onTake?.((this.#clock.monotonicMs() - sinceMs) / 1000);
         return key;
       }

@@ -10,8 +10,9 @@ import {
   type Reply,
 } from '../../test/fakes/scripted-transport.ts';
 import { ManualClock } from '../kit/clock.ts';
-import { type ClientCredentials, oauthTokenSource, type TokenSource } from './auth.ts';
+import { type ClientCredentials, oauthTokenSource } from './auth.ts';
 import { Token } from './token.ts';
+import type { TokenSource } from './token-source.ts';
 import { type HttpRequest, TransportError } from './transport.ts';
 
 const start = new Date('2026-03-01T12:00:00Z');

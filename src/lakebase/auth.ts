@@ -1,21 +1,7 @@
-// The access token of the workspace: fetched once for all callers, kept, renewed before anyone has to wait for it.
-import type { Clock } from '../kit/clock.ts';
-import { type Deadline, unlessAborted, withDeadline } from './deadline.ts';
-import { LakebaseError, type LakebaseErrorCode } from './errors.ts';
-import { exchange, harmlessToRepeat, repeating } from './exchange.ts';
+// OAuth client credentials (M2M): an access token for a client id and a secret.
+import { LakebaseError } from './errors.ts';
 import { Token } from './token.ts';
-import type { HttpRequest, Transport } from './transport.ts';
-import { accessTokenFrom, jsonFrom, tokenEndpointFrom } from './wire.ts';
-
-/** How a client proves who it is, whatever the way the token was come by. */
-export interface TokenSource {
-  /** A token that lives long enough for one call. Throws LakebaseError, never `notFound`. */
-  accessToken(signal: AbortSignal): Promise<Token>;
-  /** The provider did not accept `token`: it is not handed out again. */
-  refuse(token: Token): void;
-  /** The application id that the tokens are made out to. */
-  principal(signal: AbortSignal): Promise<string>;
-}
+import { tokenSource, type TokenQuestion, type TokenSource, type TokenSourceOptions } from './token-source.ts';
 
 export interface ClientCredentials {
   readonly clientId: string;
@@ -25,179 +11,34 @@ export interface ClientCredentials {
 /** Asked before every fetch of a token, so that rotated credentials are picked up. Its errors must hold no secret. */
 export type CredentialSource = () => Promise<ClientCredentials>;
 
-export interface OAuthOptions {
-  /** `https://…` of the workspace. */
-  readonly host: string;
-  readonly transport: Transport;
-  readonly clock: Clock;
+export interface OAuthOptions extends TokenSourceOptions {
   readonly credentials: CredentialSource;
-  readonly userAgent: string;
-  /** In [0, 1); for the jitter of waits. */
-  readonly random?: () => number;
 }
 
-/** OAuth client credentials (M2M). */
-export const oauthTokenSource = (options: OAuthOptions): TokenSource => new OAuthTokens(options);
-
-interface Grant {
-  readonly token: Token;
-  readonly clientId: string;
-  /** Monotonic: from then on a new one is fetched in the background. */
-  readonly renewAtMs: number;
-  /** Monotonic: from then on it is not handed out any more. */
-  readonly deadAtMs: number;
+export function oauthTokenSource({ credentials, ...options }: OAuthOptions): TokenSource {
+  return tokenSource(options, {
+    question: async () => questionOf(await usable(credentials)),
+    principal: async () => (await usable(credentials)).clientId,
+  });
 }
 
-const fetchTimeoutMs = 30_000;
-const longestRenewalLeadMs = 20 * 60_000;
-/** Some front doors refuse tokens in their last 30 s. */
-const longestDeathLeadMs = 40_000;
-/** For that long after a failed fetch its error is the answer: thousands of callers are not to ask again each. */
-const failureKeptMs = 5_000;
-
-class OAuthTokens implements TokenSource {
-  readonly #options: OAuthOptions;
-  #grant: Grant | undefined;
-  #fetching: Promise<Grant> | undefined;
-  #failure: { readonly error: unknown; readonly untilMs: number } | undefined;
-  #tokenEndpoint: string | undefined;
-
-  constructor(options: OAuthOptions) {
-    this.#options = options;
-  }
-
-  async accessToken(signal: AbortSignal): Promise<Token> {
-    const nowMs = this.#options.clock.monotonicMs();
-    const grant = this.#grant;
-    if (!grant || nowMs >= grant.deadAtMs) return (await unlessAborted(this.#fetch(), signal)).token;
-    // A failure is no news as long as the old token lives.
-    if (nowMs >= grant.renewAtMs) this.#fetch().catch(() => {});
-    return grant.token;
-  }
-
-  refuse(token: Token): void {
-    if (this.#grant?.token === token) this.#grant = undefined;
-  }
-
-  async principal(signal: AbortSignal): Promise<string> {
-    return this.#grant?.clientId ?? (await unlessAborted(this.#credentials(), signal)).clientId;
-  }
-
-  /** Under a deadline of its own: it serves many callers, none of which may break it off. */
-  #fetch(): Promise<Grant> {
-    const { clock } = this.#options;
-    if (this.#failure && clock.monotonicMs() < this.#failure.untilMs)
-      return Promise.reject(this.#failure.error as Error);
-    this.#fetching ??= withDeadline(clock, fetchTimeoutMs, undefined, (deadline) => this.#request(deadline))
-      .then(
-        (grant) => {
-          this.#failure = undefined;
-          this.#grant = grant;
-          return grant;
-        },
-        (error: unknown) => {
-          this.#failure = { error: asLoginError(error), untilMs: clock.monotonicMs() + failureKeptMs };
-          throw this.#failure.error;
-        },
-      )
-      .finally(() => (this.#fetching = undefined));
-    return this.#fetching;
-  }
-
-  async #request(deadline: Deadline): Promise<Grant> {
-    const { clientId, clientSecret } = await this.#credentials();
-    const url = await this.#endpoint(deadline);
-    const basic = new Token(Buffer.from(`${clientId}:${clientSecret.reveal()}`).toString('base64'));
-    const request = tokenRequest(url, basic, this.#options.userAgent);
-    const { body, sentAtMs } = await this.#exchange(request, deadline, [clientSecret, basic]).catch(
-      (error: unknown) => {
-        // The workspace has moved it: ask again where it is.
-        if (error instanceof LakebaseError && error.details.status === 404) this.#tokenEndpoint = undefined;
-        throw error;
-      },
-    );
-    const { token, lifeSeconds } = accessTokenFrom(jsonFrom(body));
-    const lifeMs = lifeSeconds * 1000;
-    const expiresAtMs = sentAtMs + lifeMs;
-    return {
-      token,
-      clientId,
-      renewAtMs: expiresAtMs - Math.min(lifeMs / 2, longestRenewalLeadMs),
-      deadAtMs: expiresAtMs - Math.min(lifeMs / 4, longestDeathLeadMs),
-    };
-  }
-
-  async #endpoint(deadline: Deadline): Promise<string> {
-    this.#tokenEndpoint ??= await this.#discover(deadline);
-    return this.#tokenEndpoint;
-  }
-
-  async #discover(deadline: Deadline): Promise<string> {
-    const { host, userAgent } = this.#options;
-    const url = `${host}/oidc/.well-known/oauth-authorization-server`;
-    const headers = { accept: 'application/json', 'user-agent': userAgent };
-    try {
-      const { body } = await this.#exchange({ method: 'GET', url, headers }, deadline, []);
-      const endpoint = tokenEndpointFrom(jsonFrom(body));
-      if (host.startsWith('https:') && !endpoint.startsWith('https:'))
-        throw new LakebaseError('unavailable', 'the workspace names a token endpoint without TLS');
-      return endpoint;
-    } catch (error) {
-      if (error instanceof LakebaseError && error.details.status === 404) return `${host}/oidc/v1/token`;
-      throw error;
-    }
-  }
-
-  async #exchange(
-    request: HttpRequest,
-    deadline: Deadline,
-    secrets: readonly Token[],
-  ): Promise<{ body: string; sentAtMs: number }> {
-    const { clock, transport, random = Math.random } = this.#options;
-    return repeating({ clock, random }, deadline, harmlessToRepeat, async () => {
-      const sentAtMs = clock.monotonicMs();
-      const { body } = await exchange(transport, request, { signal: deadline.signal, clock, secrets });
-      return { body, sentAtMs };
-    });
-  }
-
-  async #credentials(): Promise<ClientCredentials> {
-    let credentials: ClientCredentials;
-    try {
-      credentials = await this.#options.credentials();
-    } catch (cause) {
-      throw new LakebaseError('unavailable', "the client's own credential cannot be read", { cause });
-    }
-    if (credentials.clientId && credentials.clientSecret.reveal()) return credentials;
-    throw new LakebaseError('unauthenticated', 'the client id or the client secret is empty');
-  }
+function questionOf({ clientId, clientSecret }: ClientCredentials): TokenQuestion {
+  const pair = Buffer.from(`${clientId}:${clientSecret.reveal()}`).toString('base64');
+  return {
+    clientId,
+    form: { grant_type: 'client_credentials', scope: 'all-apis' },
+    authorization: new Token(`Basic ${pair}`),
+    secrets: [clientSecret, new Token(pair)],
+  };
 }
 
-const tokenRequest = (url: string, basic: Token, userAgent: string): HttpRequest => ({
-  method: 'POST',
-  url,
-  headers: {
-    accept: 'application/json',
-    authorization: `Basic ${basic.reveal()}`,
-    'content-type': 'application/x-www-form-urlencoded',
-    'user-agent': userAgent,
-  },
-  body: new URLSearchParams({ grant_type: 'client_credentials', scope: 'all-apis' }).toString(),
-});
-
-const clientRefused = new Set<string | undefined>(['invalid_client', 'unauthorized_client', 'access_denied']);
-
-/** What a token endpoint means is not what the API means by the same status: above all, nothing is `notFound` here. */
-const loginCodes: Partial<Record<LakebaseErrorCode, LakebaseErrorCode>> = {
-  notFound: 'unavailable',
-  exists: 'unavailable',
-  conflict: 'unavailable',
-};
-
-function asLoginError(error: unknown): unknown {
-  if (!(error instanceof LakebaseError)) return error;
-  const code = clientRefused.has(error.details.providerCode)
-    ? 'unauthenticated'
-    : (loginCodes[error.code] ?? error.code);
-  return new LakebaseError(code, `cannot get an access token: ${error.message}`, error.details);
+async function usable(credentials: CredentialSource): Promise<ClientCredentials> {
+  let read: ClientCredentials;
+  try {
+    read = await credentials();
+  } catch (cause) {
+    throw new LakebaseError('unavailable', "the client's own credential cannot be read", { cause });
+  }
+  if (read.clientId && read.clientSecret.reveal()) return read;
+  throw new LakebaseError('unauthenticated', 'the client id or the client secret is empty');
 }

@@ -12,19 +12,30 @@
  * - `unavailable`   5xx
  * - `unreachable`   no answer: DNS, refused, reset, TLS, proxy, deadline. A write may have landed
  */
-export type LakebaseErrorCode =
-  | 'notFound'
-  | 'exists'
-  | 'conflict'
-  | 'throttled'
-  | 'unauthenticated'
-  | 'denied'
-  | 'invalid'
-  | 'unavailable'
-  | 'unreachable';
+export const lakebaseErrorCodes = [
+  'notFound',
+  'exists',
+  'conflict',
+  'throttled',
+  'unauthenticated',
+  'denied',
+  'invalid',
+  'unavailable',
+  'unreachable',
+] as const;
+export type LakebaseErrorCode = (typeof lakebaseErrorCodes)[number];
 
 /** How far an `unreachable` request got: which part of the way to the provider a person has to look at. */
 export type UnreachableCause = 'dns' | 'refused' | 'reset' | 'tls' | 'proxy' | 'timeout' | 'other';
+
+/**
+ * Why the projected ServiceAccount token gave no access token:
+ * - `notFound`     its file is not there or cannot be read
+ * - `expired`      the file holds one whose life is over
+ * - `unusable`     it is no token, not for the audience that was asked for, or for the API server
+ * - `notAccepted`  the workspace has no federation policy that matches it
+ */
+export type SubjectTokenTrouble = 'notFound' | 'expired' | 'unusable' | 'notAccepted';
 
 export interface LakebaseErrorDetails {
   readonly status?: number | undefined;
@@ -34,6 +45,7 @@ export interface LakebaseErrorDetails {
   readonly traceId?: string | undefined;
   readonly retryAfterMs?: number | undefined;
   readonly unreachable?: UnreachableCause | undefined;
+  readonly subjectToken?: SubjectTokenTrouble | undefined;
   readonly cause?: unknown;
 }
 

@@ -1,6 +1,6 @@
 // The port to the provider over HTTP: which path, which mask, which body. No decisions.
 import type { Clock } from '../kit/clock.ts';
-import type { TokenSource } from './auth.ts';
+import type { TokenSource } from './token-source.ts';
 import type { CreateBranch, CreateRole, Credential, EndpointSize, LakebaseClient } from './client.ts';
 import { ClockOffset } from './clock-offset.ts';
 import { type Deadline, withDeadline } from './deadline.ts';

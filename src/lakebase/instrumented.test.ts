@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { failureOf, ok, refusal, scriptedTransport, settled, type Reply } from '../../test/fakes/scripted-transport.ts';
 import { ManualClock } from '../kit/clock.ts';
-import type { TokenSource } from './auth.ts';
+import type { TokenSource } from './token-source.ts';
 import type { LakebaseClient } from './client.ts';
 import { httpLakebaseClient } from './http-client.ts';
 import { type CallFailure, type CallRecord, instrumented, type Verb } from './instrumented.ts';

@@ -4,7 +4,23 @@ import type { LakebaseClient } from './client.ts';
 import { LakebaseError, type LakebaseErrorCode } from './errors.ts';
 
 /** The verbs that may reach the provider, by their names in the port. */
-export type Verb = Exclude<keyof LakebaseClient, 'host' | 'clockOffsetMs'>;
+export const verbs = [
+  'getProject',
+  'listBranches',
+  'getBranch',
+  'createBranch',
+  'setExpiration',
+  'deleteBranch',
+  'listEndpoints',
+  'resizeEndpoint',
+  'listRoles',
+  'createRole',
+  'setRoleMembership',
+  'mintCredential',
+  'getOperation',
+  'principal',
+] as const satisfies readonly Exclude<keyof LakebaseClient, 'host' | 'clockOffsetMs'>[];
+export type Verb = (typeof verbs)[number];
 
 export interface CallRecord {
   readonly verb: Verb;

@@ -11,13 +11,21 @@ import type { LakebaseClient } from './client.ts';
 import { hasCode, LakebaseError, type LakebaseErrorCode, type UnreachableCause } from './errors.ts';
 import { httpLakebaseClient } from './http-client.ts';
 import { limited } from './limiter.ts';
+import { exchangeTokenSource } from './token-exchange.ts';
 import { Token } from './token.ts';
 import { type NetworkSettings, type NetworkTransport, undiciTransport } from './transport.ts';
 
 const clientSecret = 'dose-client-s3same';
 const accessToken = 'eyJ-access-s3same';
 const mintedToken = 'eyJ-minted-s3same';
-const secrets = [clientSecret, accessToken, mintedToken, Buffer.from(`app-1:${clientSecret}`).toString('base64')];
+const projectedToken = 'eyJ-projected-s3same';
+const secrets = [
+  clientSecret,
+  accessToken,
+  mintedToken,
+  projectedToken,
+  Buffer.from(`app-1:${clientSecret}`).toString('base64'),
+];
 
 const open: NetworkTransport[] = [];
 afterEach(async () => {
@@ -35,6 +43,16 @@ function clientOf(host: string, settings: NetworkSettings = {}, clock: Clock = h
   });
   const options = { host, transport, clock, userAgent, random: () => 0 };
   return httpLakebaseClient({ ...options, tokens: oauthTokenSource({ ...options, credentials }) });
+}
+
+/** Logs in without a client secret. */
+function workloadOf(host: string): LakebaseClient {
+  const network = undiciTransport();
+  open.push(network);
+  const options = { host, transport: network, clock: hastyClock, userAgent: 'lakebranch/test', random: () => 0 };
+  const subject = { token: new Token(projectedToken), issuer: 'https://cluster', subject: 'us', audience: 'lakebase' };
+  const tokens = exchangeTokenSource({ ...options, clientId: 'app-1', subjectToken: () => Promise.resolve(subject) });
+  return httpLakebaseClient({ ...options, tokens });
 }
 
 /** Deadlines are kept, the waits between repetitions are cut short. */
@@ -161,6 +179,16 @@ test.each(Object.entries(faults))('%s, while logging in', async (_, fault) => {
   const error = await failureOf(clientOf(server.url).getBranch(branch));
   expect(error.message).toMatch(/^cannot get an access token: /);
   expect(error).toMatchObject(expected(fault));
+});
+
+test.each(Object.entries(faults))('%s, while exchanging the projected token', async (_, fault) => {
+  await using server = await startFaultServer((response, request) =>
+    (request.path === '/oidc/v1/token' ? fault.answer : workspace(reset))(response, request),
+  );
+  const error = await failureOf(workloadOf(server.url).getBranch(branch));
+  expect(error.message).toMatch(/^cannot get an access token: /);
+  // Whatever a token endpoint says against the token is about who may have it.
+  expect(error).toMatchObject(fault.code === 'invalid' ? { code: 'unauthenticated' } : expected(fault));
 });
 
 test.each<[what: string, token: string]>([

@@ -1,30 +1,42 @@
-// Metrics of the operator. Names of loops, queue, client and leader are controller-runtime's, so that dashboards fit.
+// The metrics of the catalogue as prom-client has them: counters and histograms that are told what happened, gauges that
+// are computed at each scrape.
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { unreachable } from '../kit/result.ts';
+import { catalogue, type KeyOf, type LabelOf, type MetricEntry, type MetricKey } from './catalogue.ts';
+import { samplesOf, type Fleet, type Sample } from './fleet.ts';
+import type { Measure, Measurement } from './measurement.ts';
+import type { controllers } from './words.ts';
 
-/** A DatabaseBranch as far as metrics go. */
-export interface ObjectState {
-  readonly ready: boolean;
-  readonly stalled: boolean;
-  readonly credentialExpireTime: Date | undefined;
-  /** There is a branch, and only the operator ends it. */
-  readonly unleased: boolean;
-  /** When the provider removes the branch although its object goes on, unless the lease is extended before. */
-  readonly leaseTime: Date | undefined;
-  /** Waits for a slot. */
-  readonly queued: boolean;
+/** A loop and its queue, right now. */
+export interface Loop {
+  readonly controller: (typeof controllers)[number];
+  readonly depth: number;
+  readonly running: number;
+  readonly workers: number;
+  /** Of the passes that run. */
+  readonly longestSeconds: number;
+  readonly unfinishedSeconds: number;
 }
 
-export interface MetricsSources {
-  /** All objects, read from the cache at scrape time: no series of an object that is gone stays behind. */
-  readonly objects: () => readonly ObjectState[];
-  readonly queueDepth: () => readonly { readonly controller: string; readonly depth: number }[];
+export interface MetricsOptions {
+  /** What the caches hold; a standby has it too. */
+  readonly fleet: () => Fleet;
+  readonly loops: () => readonly Loop[];
   readonly leading: () => boolean;
+  /** Series for each object. */
+  readonly perObject: boolean;
+  readonly version: string;
+  readonly nodeVersion: string;
 }
 
 export interface Metrics {
   readonly registry: Registry;
+  /** The text of a scrape. */
+  readonly page: () => Promise<{ readonly type: string; readonly body: string }>;
   readonly left: (left: { readonly how: string }) => void;
+  readonly measured: Measure;
   readonly reconciled: (controller: string, result: string, seconds: number) => void;
+  readonly queued: (controller: string) => QueueObserver;
   readonly kubeAnswered: (answer: {
     readonly verb: string;
     readonly code: number;
@@ -38,135 +50,138 @@ export interface Metrics {
   }) => void;
 }
 
-const seconds = [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+interface QueueObserver {
+  readonly onAdd: () => void;
+  readonly onTake: (waitedSeconds: number) => void;
+  readonly onPutOff: () => void;
+}
 
-export function createMetrics(sources: MetricsSources): Metrics {
+export function createMetrics(options: MetricsOptions): Metrics {
   const registry = new Registry();
-  const registers = [registry];
   // The default of 10 ms would wake an idle process a hundred times a second.
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 500 });
-  const reconcileTotal = new Counter({
-    name: 'controller_runtime_reconcile_total',
-    help: 'Passes by controller and result.',
-    labelNames: ['controller', 'result'],
-    registers,
-  });
-  const reconcileTime = new Histogram({
-    name: 'controller_runtime_reconcile_time_seconds',
-    help: 'Duration of a pass.',
-    labelNames: ['controller'],
-    buckets: seconds,
-    registers,
-  });
-  const kubeTotal = new Counter({
-    name: 'rest_client_requests_total',
-    help: 'Requests to the API server by verb and code; code 0 is no answer.',
-    labelNames: ['method', 'code', 'host'],
-    registers,
-  });
-  const lakebaseTotal = new Counter({
-    name: 'lakebranch_provider_requests_total',
-    help: 'Calls to Lakebase by verb and outcome.',
-    labelNames: ['verb', 'outcome'],
-    registers,
-  });
-  const lakebaseTime = new Histogram({
-    name: 'lakebranch_provider_request_duration_seconds',
-    help: 'Duration of calls to Lakebase, retries included.',
-    labelNames: ['verb'],
-    buckets: seconds,
-    registers,
-  });
-  const left = new Counter({
-    name: 'lakebranch_left_to_lease_total',
-    help: 'Objects that were let go while the provider could not be reached; the lease of their branches removes them.',
-    registers,
-  });
-  addGauges(sources, registers);
+  for (const name of misnamed) registry.removeSingleMetric(name);
+  const { counter, histogram, gauges } = makeAll(registry);
   return {
     registry,
+    page: async () => {
+      const at = (sample: Sample): void => gauges[sample.metric].set(sample.labels, sample.value);
+      for (const gauge of Object.values(gauges)) gauge.reset();
+      for (const sample of samplesOf(options.fleet(), options.perObject)) at(sample);
+      for (const sample of ofProcess(options)) at(sample);
+      return { type: registry.contentType, body: await registry.metrics() };
+    },
     left: ({ how }) => {
-      if (how === 'LeftToLease') left.inc();
+      if (how === 'LeftToLease') counter('leftToLease').inc();
     },
-    reconciled: (controller, result, took) => {
-      reconcileTotal.inc({ controller, result });
-      reconcileTime.observe({ controller }, took);
+    measured: (measurement) => measure({ counter, histogram }, measurement),
+    reconciled: (controller, result, seconds) => {
+      counter('reconcileTotal').inc({ controller, result });
+      if (result === 'error') counter('reconcileErrors').inc({ controller });
+      histogram('reconcileTime').observe({ controller }, seconds);
+      histogram('workDuration').observe({ name: controller, controller }, seconds);
     },
-    kubeAnswered: ({ verb, code, host }) => kubeTotal.inc({ method: verb, code: String(code), host }),
-    lakebaseAnswered: ({ verb, outcome, seconds: took }) => {
-      lakebaseTotal.inc({ verb, outcome });
-      lakebaseTime.observe({ verb }, took);
+    queued: (controller) => {
+      const labels = { name: controller, controller };
+      return {
+        onAdd: () => counter('queueAdds').inc(labels),
+        onTake: (seconds) => histogram('queueDuration').observe(labels, seconds),
+        onPutOff: () => counter('queueRetries').inc(labels),
+      };
+    },
+    kubeAnswered: ({ verb, code, seconds, host }) => {
+      counter('kubeRequests').inc({ method: verb, code: String(code), host });
+      histogram('kubeDuration').observe({ verb, host }, seconds);
+    },
+    lakebaseAnswered: ({ verb, outcome, seconds }) => {
+      counter('providerRequests').inc({ verb, outcome });
+      histogram('providerDuration').observe({ verb }, seconds);
     },
   };
 }
 
-function addGauges({ objects, queueDepth, leading }: MetricsSources, registers: Registry[]): void {
-  const states = {
-    ready: ({ ready }: ObjectState) => ready,
-    stalled: ({ stalled }: ObjectState) => stalled,
-    progressing: ({ ready, stalled }: ObjectState) => !ready && !stalled,
+/** Gauges of prom-client with names of counters, which `promtool check metrics` rejects. */
+const misnamed = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
+
+interface Told {
+  readonly counter: <K extends KeyOf<'counter'>>(key: K) => Counter<LabelOf<K>>;
+  readonly histogram: <K extends KeyOf<'histogram'>>(key: K) => Histogram<LabelOf<K>>;
+}
+
+function measure({ counter, histogram }: Told, measurement: Measurement): void {
+  switch (measurement.is) {
+    case 'issued':
+      counter('credentialIssues').inc({ reason: measurement.reason });
+      if (measurement.lateSeconds !== undefined) histogram('renewalLateness').observe(measurement.lateSeconds);
+      return;
+    case 'created':
+      return histogram('creationDuration').observe({ class: measurement.className }, measurement.seconds);
+    case 'deleted':
+      return histogram('deletionDuration').observe({ class: measurement.className }, measurement.seconds);
+    case 'refused':
+      return counter('refusals').inc({ reason: measurement.reason });
+    case 'restored': {
+      const { outcome, seconds, skewSeconds } = measurement;
+      counter('restoresTotal').inc({ outcome });
+      if (seconds !== undefined) histogram('restoreDuration').observe({ outcome }, seconds);
+      if (skewSeconds !== undefined) histogram('restoreSkew').observe(skewSeconds);
+      return;
+    }
+    default:
+      return unreachable(measurement);
+  }
+}
+
+function ofProcess({ loops, leading, version, nodeVersion }: MetricsOptions): Sample[] {
+  return [
+    { metric: 'leader', labels: { name: 'lakebranch' }, value: leading() ? 1 : 0 },
+    { metric: 'buildInfo', labels: { version, node_version: nodeVersion }, value: 1 },
+    ...loops().flatMap(({ controller, depth, running, workers, longestSeconds, unfinishedSeconds }): Sample[] => {
+      const labels = { name: controller, controller };
+      return [
+        { metric: 'maxConcurrent', labels: { controller }, value: workers },
+        { metric: 'activeWorkers', labels: { controller }, value: running },
+        { metric: 'queueDepth', labels, value: depth },
+        { metric: 'longestRunning', labels, value: longestSeconds },
+        { metric: 'unfinishedWork', labels, value: unfinishedSeconds },
+      ];
+    }),
+  ];
+}
+
+type Gauges = Readonly<Record<KeyOf<'gauge'>, Gauge>>;
+
+function makeAll(registry: Registry): Told & { readonly gauges: Gauges } {
+  const made = new Map<string, Counter | Histogram>();
+  const gauges: Record<string, Gauge> = {};
+  for (const [key, entry] of Object.entries<MetricEntry>(catalogue)) {
+    const { name, help, labels, type } = entry;
+    const common = { name, help, labelNames: [...labels], registers: [registry] };
+    if (type === 'gauge') gauges[key] = new Gauge(common);
+    else if (type === 'histogram')
+      made.set(key, withZeros(new Histogram({ ...common, buckets: [...(entry.buckets ?? [])] }), entry));
+    else made.set(key, withZeros(new Counter(common), entry));
+  }
+  const of = (key: MetricKey): unknown => made.get(key);
+  return {
+    counter: <K extends KeyOf<'counter'>>(key: K) => of(key) as Counter<LabelOf<K>>,
+    histogram: <K extends KeyOf<'histogram'>>(key: K) => of(key) as Histogram<LabelOf<K>>,
+    gauges: gauges as Gauges,
   };
-  void new Gauge({
-    name: 'lakebranch_databasebranches',
-    help: 'DatabaseBranch objects by state.',
-    labelNames: ['state'],
-    registers,
-    collect() {
-      for (const [state, is] of Object.entries(states)) this.set({ state }, objects().filter(is).length);
-    },
-  });
-  void new Gauge({
-    name: 'lakebranch_credential_earliest_expiry_timestamp_seconds',
-    help: 'When the first of all tokens in Secrets expires; 0 when there is none.',
-    registers,
-    collect() {
-      const times = objects().flatMap(({ credentialExpireTime }) =>
-        credentialExpireTime ? [credentialExpireTime.getTime() / 1000] : [],
-      );
-      this.set(times.length === 0 ? 0 : times.reduce((a, b) => Math.min(a, b)));
-    },
-  });
-  void new Gauge({
-    name: 'lakebranch_unleased_branches',
-    help: 'Branches that only the operator ends: expiration.never, children: Allow, or protected at the provider.',
-    registers,
-    collect() {
-      this.set(objects().filter(({ unleased }) => unleased).length);
-    },
-  });
-  void new Gauge({
-    name: 'lakebranch_lease_earliest_expiry_timestamp_seconds',
-    help: 'When the first of all leases that have to be extended ends; 0 when there is none. Alert when it is near.',
-    registers,
-    collect() {
-      const times = objects().flatMap(({ leaseTime }) => (leaseTime ? [leaseTime.getTime() / 1000] : []));
-      this.set(times.length === 0 ? 0 : times.reduce((a, b) => Math.min(a, b)));
-    },
-  });
-  void new Gauge({
-    name: 'lakebranch_queued_databasebranches',
-    help: 'DatabaseBranch objects that wait for a slot in their project, class or namespace.',
-    registers,
-    collect() {
-      this.set(objects().filter(({ queued }) => queued).length);
-    },
-  });
-  void new Gauge({
-    name: 'workqueue_depth',
-    help: 'Keys that wait to be worked on.',
-    labelNames: ['controller'],
-    registers,
-    collect() {
-      for (const { controller, depth } of queueDepth()) this.set({ controller }, depth);
-    },
-  });
-  void new Gauge({
-    name: 'leader_election_master_status',
-    help: '1 while this process leads.',
-    labelNames: ['name'],
-    registers,
-    collect() {
-      this.set({ name: 'lakebranch' }, leading() ? 1 : 0);
-    },
-  });
+}
+
+/** A series that only appears with its first event hides that event from `increase`. */
+function withZeros<M extends Counter | Histogram>(metric: M, { labels, values = {} }: MetricEntry): M {
+  for (const known of combinations(labels, values))
+    if (metric instanceof Counter) metric.inc(known, 0);
+    else metric.zero(known);
+  return metric;
+}
+
+/** All label sets, if every label has a closed set of values. */
+function combinations(labels: readonly string[], values: NonNullable<MetricEntry['values']>): Record<string, string>[] {
+  return labels.reduce<Record<string, string>[]>(
+    (sets, label) => sets.flatMap((set) => (values[label] ?? []).map((value) => ({ ...set, [label]: value }))),
+    labels.length === 0 ? [] : [{}],
+  );
 }

@@ -94,7 +94,7 @@ async function renewalsOf(stage: Stage): Promise<number[]> {
 }
 
 const passes = 'controller_runtime_reconcile_total{controller="databasebranch"';
-const depth = 'workqueue_depth{controller="databasebranch"}';
+const depth = 'workqueue_depth{name="databasebranch",controller="databasebranch"}';
 
 /** Seconds from the start of the process until as many passes have ended as there are objects, and none waits. */
 async function whenDecided(operator: OperatorProcess): Promise<number> {

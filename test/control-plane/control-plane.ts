@@ -8,12 +8,20 @@ import { get } from 'node:https';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findOrBuildBinaries, type Binaries } from './binaries.ts';
-import { apiServerArgs, controllerManagerArgs, etcdArgs, kubeconfig, kubectlScript, type Layout } from './flags.ts';
+import {
+  apiServerArgs,
+  controllerManagerArgs,
+  emulationArgs,
+  etcdArgs,
+  kubeconfig,
+  kubectlScript,
+  type Layout,
+} from './flags.ts';
 import { freePorts } from './free-ports.ts';
 import { startGuardian, type GuardedProcess, type Guardian, type ProcessSpec } from './guardian.ts';
 
 export interface ControlPlaneOptions {
-  /** Added to the kube-apiserver's flags, e.g. '--emulated-version=1.34' or '--feature-gates=WatchList=false'. */
+  /** Added to the kube-apiserver's flags, e.g. '--feature-gates=WatchList=false'. */
   readonly apiServerArgs?: readonly string[];
 }
 
@@ -78,10 +86,11 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
 
 async function bringUp(guardian: Guardian, binaries: Binaries, options: ControlPlaneOptions): Promise<ControlPlane> {
   const layout = await layOut(guardian.dir);
+  const emulation = emulationArgs(process.env['LAKEBRANCH_TEST_EMULATED_VERSION'] ?? '');
   const start = (name: keyof Binaries, args: readonly string[]): Promise<GuardedProcess> =>
     guardian.start({ name, command: binaries[name], args });
   const startServer = (): Promise<GuardedProcess> =>
-    start('kube-apiserver', [...apiServerArgs(layout), ...(options.apiServerArgs ?? [])]);
+    start('kube-apiserver', [...apiServerArgs(layout), ...emulation, ...(options.apiServerArgs ?? [])]);
 
   const etcd = await start('etcd', etcdArgs(layout));
   let apiServer = await startServer();
@@ -94,7 +103,7 @@ async function bringUp(guardian: Guardian, binaries: Binaries, options: ControlP
   writeFileSync(layout.controllerManagerKubeconfig, kubeconfigFor(layout, layout.controllerManagerToken), {
     mode: 0o600,
   });
-  const controllerManager = await start('kube-controller-manager', controllerManagerArgs(layout));
+  const controllerManager = await start('kube-controller-manager', [...controllerManagerArgs(layout), ...emulation]);
   // The controllers make this ServiceAccount, so seeing it proves that they work.
   const serviceAccount = '/api/v1/namespaces/default/serviceaccounts/default';
   await waitUntil(() => answersOk(layout, serviceAccount), 'the controllers', [etcd, apiServer, controllerManager]);

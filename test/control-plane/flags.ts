@@ -81,6 +81,19 @@ export function controllerManagerArgs(layout: Layout): string[] {
   ];
 }
 
+/**
+ * Makes kube-apiserver or kube-controller-manager behave as an earlier version of Kubernetes, like '1.34': it then
+ * serves the APIs of that version and has its features. How far back it goes is in the help text of each program.
+ *
+ * @throws on anything else than major.minor
+ */
+export function emulationArgs(version: string): string[] {
+  if (version === '') return [];
+  if (!/^\d+\.\d+$/.test(version))
+    throw new Error(`LAKEBRANCH_TEST_EMULATED_VERSION is "${version}"; write a version like 1.34.`);
+  return [`--emulated-version=${version}`];
+}
+
 /** A kubeconfig with one cluster, one user and one context, all called lakebranch. */
 export function kubeconfig(server: string, caPem: string, token: string): string {
   const name = 'lakebranch';

@@ -1,9 +1,9 @@
 // A Lakebase client on a scripted provider and a manual clock, with access tokens that need no login.
 import { ManualClock } from '../../src/kit/clock.ts';
-import type { TokenSource } from '../../src/lakebase/auth.ts';
 import type { LakebaseClient } from '../../src/lakebase/client.ts';
 import { httpLakebaseClient } from '../../src/lakebase/http-client.ts';
 import { Token } from '../../src/lakebase/token.ts';
+import type { TokenSource } from '../../src/lakebase/token-source.ts';
 import type { HttpRequest, Transport } from '../../src/lakebase/transport.ts';
 import { ok, type Reply, scriptedTransport } from './scripted-transport.ts';
 

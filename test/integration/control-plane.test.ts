@@ -23,6 +23,9 @@ interface Answer {
 /** The fields that these tests look at. */
 interface Body {
   readonly metadata: { readonly name: string; readonly uid: string };
+  readonly major: string;
+  readonly minor: string;
+  readonly emulationMinor: string;
   readonly status: { readonly token: string; readonly userInfo: { readonly username: string } };
 }
 
@@ -102,6 +105,12 @@ describe('a ServiceAccount token', () => {
     const path = what.startsWith('secrets') ? `${namespace}/secrets` : '/api/v1/namespaces/default/configmaps';
     expect((await call('GET', path, undefined, token)).code).toBe(403);
   });
+});
+
+test('it behaves as the version of Kubernetes that was asked for', async () => {
+  const asked = process.env['LAKEBRANCH_TEST_EMULATED_VERSION'];
+  const { body } = await call('GET', '/version');
+  expect(`${body.major}.${body.emulationMinor}`).toBe(asked ?? `${body.major}.${body.minor}`);
 });
 
 test('a request without a valid token is refused', async () => {

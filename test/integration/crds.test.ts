@@ -267,8 +267,10 @@ async function shownManifests(): Promise<[string, KubeObject][]> {
     [...pages, ...samples].map(async (file) => [file, await readFile(file, 'utf8')] as const),
   );
   return texts.flatMap(([file, text]) => {
+    // Between fences, or as what a shell hands to kubectl.
+    const shown = /^```yaml\n([^]*?)^```|<<'YAML'\n([^]*?)^YAML$/gm;
     const blocks = file.endsWith('.md')
-      ? [...text.matchAll(/^```yaml\n([^]*?)^```/gm)].map(([, block = '']) => block)
+      ? [...text.matchAll(shown)].map(([, fenced, handed]) => fenced ?? handed ?? '')
       : [text];
     return blocks
       .flatMap((block) => parseAllDocuments(block).map((document) => document.toJS() as KubeObject))

@@ -282,6 +282,58 @@ test('two clusters from one etcd snapshot: with another cluster id the second on
   expect(servedId()).not.toBe(first);
 });
 
+/** As etcd does it from a snapshot: what is there now goes without a trace, what was there then is back as it was. */
+function takeSnapshot(...names: string[]): () => void {
+  const types = [databaseBranchResource, secretResource];
+  const keys = types.flatMap((type) => names.map((name) => ({ type, key: { ...db, name } })));
+  const then = keys.map(({ type, key }) => structuredClone(world.kube.peek(type, key)));
+  return () => {
+    for (const { kill } of world.processes) kill();
+    for (const [index, { type, key }] of keys.entries()) {
+      const kept = then[index];
+      if (world.kube.peek(type, key)) {
+        if (type === databaseBranchResource)
+          world.kube.edit<DatabaseBranch>(type, key, ({ metadata }) => void delete metadata.finalizers);
+        world.kube.delete(type, key);
+      }
+      if (kept) world.kube.seed(type, kept);
+    }
+    world.launch();
+  };
+}
+
+test('etcd set back by hours: what lives goes on, what was deleted or reset since says so, what was made since has its lease', async () => {
+  const first = await given();
+  const others = ['deleted-since', 'reset-since'];
+  for (const name of others) world.apply(name, { expiration: { ttl: '300h' } });
+  await world.until('all are served', () => others.every((name) => world.ready(name) === 'True'));
+  await world.settle(2000);
+  const uids = others.map((name) => world.object(name)?.metadata.uid);
+  const setBack = takeSnapshot('db', ...others, 'made-since');
+  world.kube.delete(databaseBranchResource, { ...db, name: 'deleted-since' });
+  world.kube.edit<DatabaseBranch>(databaseBranchResource, { ...db, name: 'reset-since' }, ({ spec }) => {
+    spec.reset = { strategy: 'Switch', drain: '5m', token: 'since' };
+  });
+  world.apply('made-since', { expiration: { ttl: '300h' } });
+  await world.until('the last one is served', () => world.ready('made-since') === 'True');
+  await world.settle(3 * hourMs);
+  const orphan = world.object('made-since')?.status?.branch?.id;
+
+  setBack();
+  await world.settle(hourMs);
+  expect(others.map((name) => world.object(name)?.metadata.uid)).toEqual(uids);
+  expect(world.ready('db'), world.describe()).toBe('True');
+  expect(await world.opens('db')).toBe(true);
+  for (const name of others) {
+    expect(world.ready(name), world.describe()).toBe('False DeletedExternally');
+    expect(world.secret(name), name).toBeUndefined();
+  }
+  expect(world.object('made-since')).toBeUndefined();
+  expect(new Set(ids())).toEqual(new Set([first, orphan]));
+  const orphanEnds = world.branches().find(({ id }) => id === orphan)?.expiresAt ?? Infinity;
+  expect(orphanEnds - world.clock.now().getTime()).toBeLessThanOrEqual((96 - 1) * hourMs);
+});
+
 test('a cluster id that moved on: what was made under the one before is served and deleted as ever', async () => {
   const first = await given();
   for (const { kill } of world.processes) kill();

@@ -184,7 +184,7 @@ const states: readonly (readonly [state: string, begin: () => Promise<void>, wor
       world.apply('db');
       await world.settle(minuteMs);
     },
-    [/does not accept the credential/, /Check the Secret that spec\.provider\.auth of the class names/],
+    [/does not accept the credential/, /Check the service principal of spec\.provider\.auth of the class/],
   ],
   [
     'a login that reaches the source',

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fetch } from 'undici';
 import type { BranchFacts } from '../../src/emulator/emulator.ts';
 import type { BehaviourChange, Fault } from '../../src/emulator/faults.ts';
+import type { FederationPolicy } from '../../src/emulator/federation.ts';
 import type { JournalEntry } from '../../src/emulator/journal.ts';
 import { systemClock } from '../../src/kit/clock.ts';
 import { oauthTokenSource } from '../../src/lakebase/auth.ts';
@@ -39,6 +40,8 @@ export interface Emulator {
   setBehaviour(change: BehaviourChange): Promise<void>;
   /** Takes faults and changes of behaviour back. */
   calm(): Promise<void>;
+  /** Whose tokens of other issuers are exchanged, instead of those set before. */
+  federate(policies: readonly FederationPolicy[]): Promise<void>;
   /** The Lakebase API as a principal uses it. Close it when done. */
   as(principal: ServicePrincipal): { client: LakebaseClient; close(): Promise<void> };
   /** What our own client has no verb for; `path` is below /api/2.0/postgres/. Resolves with the answer's body. */
@@ -97,7 +100,7 @@ async function emulatorAt(
   at: Pick<Emulator, 'url' | 'httpsUrl' | 'pgPort' | 'stateDir' | 'logFile'>,
 ): Promise<Emulator> {
   const ca = await readFile(join(at.stateDir, 'ca.crt'), 'utf8');
-  const admin = async (method: string, path: string, body?: object): Promise<unknown> => {
+  const admin = async (method: string, path: string, body?: object | readonly object[]): Promise<unknown> => {
     const response = await fetch(`${at.url}/admin/${path}`, { method, ...(body && { body: JSON.stringify(body) }) });
     if (!response.ok) throw new Error(`${method} /admin/${path}: ${response.status} ${await response.text()}`);
     return response.json();
@@ -111,6 +114,7 @@ async function emulatorAt(
     inject: async (fault) => void (await admin('POST', 'faults', fault)),
     setBehaviour: async (change) => void (await admin('PATCH', 'behaviour', change)),
     calm: async () => void (await admin('DELETE', 'faults')),
+    federate: async (policies) => void (await admin('PUT', 'federation-policies', policies)),
     as: (principal) => clientOf(at.httpsUrl, ca, principal),
     call: (principal, method, path, body) => call(at.url, principal, { method, path, body }),
   };

@@ -41,7 +41,18 @@ async function build(name: string, program: string): Promise<void> {
   const log = join(folder, 'build.log');
   const pkg = toolPackage(name);
   // The flags of the control plane's build, so that Go need not compile what both use twice.
-  const args = ['build', '-v', '-mod=readonly', '-trimpath', '-ldflags', '-s -w', '-o', `${draft}/`, pkg];
+  const args = [
+    'build',
+    '-v',
+    '-mod=readonly',
+    '-trimpath',
+    '-ldflags',
+    '-s -w',
+    ...tagsOf(name),
+    '-o',
+    `${draft}/`,
+    pkg,
+  ];
   const options = { cwd: moduleOf(name), env: { ...process.env, CGO_ENABLED: '0' } };
   try {
     await withProgress(`Building ${name} for tests`, () => runLogged(`Building ${name}`, log, 'go', args, options), {
@@ -62,8 +73,13 @@ function toolPackage(name: string): string {
   return pkg;
 }
 
+/** A line of go.mod like `// tags: a,b` names the build tags: what is left out need not be compiled. */
+function tagsOf(name: string): string[] {
+  const tags = /^\/\/ tags: (\S+)$/m.exec(readFileSync(join(moduleOf(name), 'go.mod'), 'utf8'))?.[1];
+  return tags === undefined ? [] : ['-tags', tags];
+}
+
 /** Go names a program after its folder, unless that is a major version. */
 const programOf = (pkg: string): string => basename(pkg.replace(/\/v\d+$/, ''));
 
-const linesOf = (file: string): number =>
-  existsSync(file) ? readFileSync(file, 'utf8').split('\n').length - 1 : 0;
+const linesOf = (file: string): number => (existsSync(file) ? readFileSync(file, 'utf8').split('\n').length - 1 : 0);

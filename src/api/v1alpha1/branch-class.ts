@@ -25,7 +25,34 @@ const clientSecretRef = secretReference().describe(
   'OAuth client of a service principal: a Secret in the operator’s namespace with the keys client-id and client-secret. It is read again within a minute after a change, and at once after the provider refused it.',
 );
 
-const auth = z.object({ clientSecretRef });
+const workloadIdentity = z.object({
+  clientId: withRules(z.string().min(1).max(64), {
+    rule: celMatches('^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'),
+    message:
+      'write the application id of the service principal, like 7d5f2a1e-4b0c-4c8e-9a3d-2f6b1c0e8d7a, not its name or its number',
+  }).describe('Application id of the service principal.'),
+  audience: withRules(z.string().min(1).max(253), {
+    rule: celMatches('^[!-+--~]+$'),
+    message: 'write one of the audiences that the operator is configured with: no spaces, no commas',
+  }).describe(
+    'Audience of the ServiceAccount token: one of those that the operator is configured with (LAKEBRANCH_WORKLOAD_IDENTITY_AUDIENCES). The federation policy of the service principal has to name it.',
+  ),
+});
+
+const auth = withRules(
+  z.object({
+    clientSecretRef: clientSecretRef.exactOptional(),
+    workloadIdentity: workloadIdentity
+      .exactOptional()
+      .describe(
+        'Without a stored secret: the operator’s own ServiceAccount token is exchanged at the workspace (RFC 8693). The service principal needs a federation policy that names issuer, subject and audience of that token.',
+      ),
+  }),
+  {
+    rule: '[has(self.clientSecretRef), has(self.workloadIdentity)].filter(set, set).size() == 1',
+    message: 'set exactly one of workloadIdentity and clientSecretRef',
+  },
+);
 
 const hostPattern = '^https?://([a-zA-Z0-9]([-a-zA-Z0-9.]*[a-zA-Z0-9])?|\\[[0-9a-fA-F:.]+\\])(:[0-9]{1,5})?$';
 

@@ -44,9 +44,42 @@ export const lastingReasons = {
     },
     Unauthenticated: {
       meaning:
-        'The provider does not accept the credentials of the class: the client secret is wrong, has expired or was revoked.',
+        'The provider does not accept the credentials of the class: the client secret is wrong, has expired or was revoked, or the service principal is gone.',
       remedy:
-        'Write a valid client-id and client-secret into the Secret that the class names. It is read again at once.',
+        'Write a valid client-id and client-secret into the Secret that the class names; it is read again at once. With workload identity check that the service principal exists in the workspace.',
+      terminal: true,
+    },
+    AudienceNotConfigured: {
+      meaning:
+        'The class asks for workload identity with an audience for which the operator has no ServiceAccount token.',
+      remedy:
+        'Name one of the audiences that the message lists, or add this one to workloadIdentity.audiences of the chart (LAKEBRANCH_WORKLOAD_IDENTITY_AUDIENCES).',
+      terminal: true,
+    },
+    FederationPolicyMismatch: {
+      meaning:
+        'The workspace does not exchange the operator’s ServiceAccount token: the service principal has no federation policy with the issuer, subject and audience of the token, or the policy holds other keys than the cluster signs with.',
+      remedy:
+        'Give the service principal a federation policy with exactly the issuer, subject and audience that the message names; docs/classes.md has the commands. It is tried again every few seconds.',
+      terminal: true,
+    },
+    WorkloadTokenNotFound: {
+      meaning: 'The projected ServiceAccount token of the audience is not there, or the operator may not read it.',
+      remedy:
+        'Check the projected volumes of the operator’s Deployment: the file that the message names must be one of them.',
+      terminal: true,
+    },
+    WorkloadTokenExpired: {
+      meaning:
+        'The life of the projected ServiceAccount token is over, and the kubelet has not put a new one in its place.',
+      remedy: 'Check the kubelet of the operator’s node and the node’s clock. The file is read anew at each try.',
+      terminal: true,
+    },
+    WorkloadTokenUnusable: {
+      meaning:
+        'The projected file holds no token, one for another audience than the class asks for, or one that the API server itself would accept. It is sent to nobody.',
+      remedy:
+        'Correct what the message names: each audience needs a projected volume with this one audience, and the audience of the API server must not be used.',
       terminal: true,
     },
     PermissionDenied: {

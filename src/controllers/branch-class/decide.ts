@@ -53,6 +53,7 @@ const askedNobody = new Set<string>([
   Reason.ClassNotReady,
   Reason.ClassTerminating,
   Reason.CredentialsNotFound,
+  Reason.AudienceNotConfigured,
   Reason.NamespaceNotAllowed,
   Reason.SourceNotAllowed,
   Reason.SourceRefNotAllowed,

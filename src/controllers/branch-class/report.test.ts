@@ -2,7 +2,12 @@ import { expect, test } from 'vitest';
 import { aBranchClass } from '../../../test/builders/branch-class.ts';
 import type { BranchClassStatus } from '../../api/v1alpha1/branch-class.ts';
 import { Reason } from '../../api/v1alpha1/reasons.ts';
-import { LakebaseError, type LakebaseErrorCode } from '../../lakebase/errors.ts';
+import {
+  LakebaseError,
+  type LakebaseErrorCode,
+  type LakebaseErrorDetails,
+  type SubjectTokenTrouble,
+} from '../../lakebase/errors.ts';
 import type { World } from './decide.ts';
 import { report } from './report.ts';
 
@@ -11,9 +16,12 @@ const present = (historyRetentionSeconds?: number): World['project'] => ({
   seen: 'present',
   value: { id: 'shop', ...(historyRetentionSeconds === undefined ? {} : { historyRetentionSeconds }) },
 });
-const unknown = (code: LakebaseErrorCode): World['project'] => ({
+const unknown = (code: LakebaseErrorCode, details: LakebaseErrorDetails = {}): World['project'] => ({
   seen: 'unknown',
-  error: new LakebaseError(code, 'so it said'),
+  error: new LakebaseError(code, 'so it said', details),
+});
+const workload = (subjectToken: SubjectTokenTrouble): Partial<World> => ({
+  project: unknown('unauthenticated', { subjectToken }),
 });
 
 const say = (change: Partial<World>): BranchClassStatus =>
@@ -60,8 +68,17 @@ test.each<[string, Partial<World>, string[], string]>([
     'a credential that is not accepted',
     { project: unknown('unauthenticated') },
     forAPerson('Unauthenticated'),
-    'so it said. Check the Secret that spec.provider.auth names',
+    'so it said. Check the service principal of spec.provider.auth',
   ],
+  [
+    'a token that no policy accepts',
+    workload('notAccepted'),
+    forAPerson('FederationPolicyMismatch'),
+    'spec.provider.auth does not work: so it said. Give the service principal a federation policy',
+  ],
+  ['a token that is not there', workload('notFound'), forAPerson('WorkloadTokenNotFound'), 'needs a projected volume'],
+  ['a token that is too old', workload('expired'), forAPerson('WorkloadTokenExpired'), 'Check the kubelet'],
+  ['a token that is not for it', workload('unusable'), forAPerson('WorkloadTokenUnusable'), 'It was sent to nobody'],
   [
     'a right that is lacking',
     { project: unknown('denied') },

@@ -6,6 +6,7 @@ import { Reason } from '../../api/v1alpha1/reasons.ts';
 import { removeCondition, setCondition, type ConditionChange } from '../../kit/conditions.ts';
 import type { Condition } from '../../kit/kube.ts';
 import type { LakebaseError } from '../../lakebase/errors.ts';
+import { notAccepted } from '../identities.ts';
 import { limitOf } from './counts.ts';
 import type { World } from './decide.ts';
 
@@ -94,11 +95,10 @@ function unknown(error: LakebaseError, project: string): Verdict {
       Reason.ProjectNotFound,
       `project ${project} does not exist in this workspace, or the service principal may not see it`,
     );
-  if (error.code === 'unauthenticated')
-    return person(
-      Reason.Unauthenticated,
-      `the provider does not accept the credential of the class: ${error.message}. Check the Secret that spec.provider.auth names`,
-    );
+  if (error.code === 'unauthenticated') {
+    const { reason, message } = notAccepted(error, 'provider');
+    return person(reason, message);
+  }
   if (error.code === 'denied')
     return person(
       Reason.PermissionDenied,

@@ -14,6 +14,7 @@ import type { WorkQueue } from '../../kit/queue.ts';
 import { lookAgain, settled, type Next } from '../../kit/result.ts';
 import { isWritten, writeStatus } from '../../kit/status.ts';
 import type { Login } from '../../lakebase/login.ts';
+import type { Measure } from '../../metrics/measurement.ts';
 import type { Namespaces } from '../namespaces.ts';
 import type { Projects } from '../projects.ts';
 import type { Providers } from '../providers.ts';
@@ -51,6 +52,7 @@ export interface DatabaseBranchDeps {
   readonly wake: (key: string) => void;
   /** Told of every object that was let go although its branch is still there. */
   readonly onLeft: (left: Left) => void;
+  readonly measured: Measure;
 }
 
 /** The index under which objects are found that ask for the same Secret. */
@@ -124,6 +126,7 @@ export function databaseBranchController(deps: DatabaseBranchDeps): {
       );
     },
     left: (object, left) => sayLeft(deps, object, left),
+    measured: deps.measured,
     memory,
     now: () => clock.now(),
   });

@@ -2,13 +2,26 @@
 import { expect, test } from 'vitest';
 import { told } from '../../../test/builders/plan.ts';
 import { LakebaseError, type LakebaseErrorDetails, type LakebaseErrorCode } from '../../lakebase/errors.ts';
-import { available, hold, stall, trouble, writeRefused, type Identity } from './plan.ts';
+import type { Identity } from '../identities.ts';
+import { available, hold, stall, trouble, writeRefused } from './plan.ts';
 
 const error = (code: LakebaseErrorCode, details: LakebaseErrorDetails = {}) =>
   new LakebaseError(code, 'its words', details);
 
 test.each<[string, LakebaseError, string]>([
   ['a credential that is not accepted is for a person', error('unauthenticated'), 'stalled Unauthenticated, 10 s'],
+  [
+    'also one of the cluster',
+    error('unauthenticated', { subjectToken: 'notAccepted' }),
+    'stalled FederationPolicyMismatch, 10 s',
+  ],
+  [
+    'or one that is not there',
+    error('unauthenticated', { subjectToken: 'notFound' }),
+    'stalled WorkloadTokenNotFound, 10 s',
+  ],
+  ['or too old', error('unauthenticated', { subjectToken: 'expired' }), 'stalled WorkloadTokenExpired, 10 s'],
+  ['or not for it', error('unauthenticated', { subjectToken: 'unusable' }), 'stalled WorkloadTokenUnusable, 10 s'],
   ['so is a lacking permission', error('denied'), 'stalled PermissionDenied, 10 s'],
   ['and a project that is not there', error('notFound'), 'stalled ProjectNotFound, 10 s'],
   ['and a request that will never be taken', error('invalid'), 'stalled RequestRefused, 10 s'],
@@ -58,6 +71,12 @@ test.each<[string, LakebaseError, Identity | undefined, readonly string[]]>([
   ],
   ['the login needs less', error('denied'), 'login', ['spec.login.auth', 'CAN_USE']],
   ['its credential is another', error('unauthenticated'), 'login', ['spec.login.auth']],
+  [
+    'its token is exchanged for itself',
+    error('unauthenticated', { subjectToken: 'notAccepted' }),
+    'login',
+    ['spec.login.auth', 'federation policy'],
+  ],
   ["the provider's own words are shown", error('notFound'), undefined, ['its words']],
   ['on silence the way is what to check', error('unreachable'), undefined, ['spec.provider.host']],
 ])('%s', (_sentence, given, who, words) => {

@@ -5,6 +5,7 @@ import type { IssuedSecret } from '../../credentials/secret.ts';
 import type { EndpointSize } from '../../lakebase/client.ts';
 import type { LakebaseError, UnreachableCause } from '../../lakebase/errors.ts';
 import type { Branch, Endpoint, Role } from '../../lakebase/model.ts';
+import { notAccepted, type Identity } from '../identities.ts';
 import type { Snapshot } from '../projects.ts';
 import type { Problem, Wish } from './wish.ts';
 import type { BranchView } from './world.ts';
@@ -134,9 +135,6 @@ export const writeRefused = (message: string): Problem => ({
   message: `the API server does not take the Secret: ${message}. Remove what stands in the way; the write is repeated by itself`,
 });
 
-/** Who of the class was refused: the one that manages branches, or the one whose tokens applications get. */
-export type Identity = 'provider' | 'login';
-
 /** A wait that knows when to look again. */
 export interface Trouble extends Wait {
   readonly lookInMs: number;
@@ -157,7 +155,7 @@ export function trouble(error: LakebaseError, who: Identity = 'provider'): Troub
     case 'denied':
     case 'notFound':
     case 'invalid':
-      return { ...stall(refusalOf(error.code, error.message, who)), lookInMs };
+      return { ...stall(refusalOf(error, error.code, who)), lookInMs };
     case 'throttled':
       return passing(Reason.ProviderThrottled, `the provider asks for fewer requests: ${error.message}. ${again}`);
     case 'conflict':
@@ -206,13 +204,15 @@ const unreached: Readonly<Record<UnreachableCause, { readonly reason: Reason; re
 
 const rights: Readonly<Record<Identity, string>> = { provider: 'CAN_MANAGE', login: 'CAN_USE' };
 
-function refusalOf(code: 'unauthenticated' | 'denied' | 'notFound' | 'invalid', said: string, who: Identity): Problem {
+function refusalOf(
+  error: LakebaseError,
+  code: 'unauthenticated' | 'denied' | 'notFound' | 'invalid',
+  who: Identity,
+): Problem {
+  const said = error.message;
   switch (code) {
     case 'unauthenticated':
-      return {
-        reason: Reason.Unauthenticated,
-        message: `the provider does not accept the credential of the class: ${said}. Check the Secret that spec.${who}.auth of the class names`,
-      };
+      return notAccepted(error, who);
     case 'denied':
       return {
         reason: Reason.PermissionDenied,

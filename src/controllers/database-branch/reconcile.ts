@@ -8,6 +8,8 @@ import type { Sighting } from './observe.ts';
 import { standsAside, type BranchSight, type Left, type ObjectSight, type Plan } from './plan.ts';
 import type { Announcement } from './announce.ts';
 import { announce } from './announce.ts';
+import type { Measure } from '../../metrics/measurement.ts';
+import { measure } from './measure.ts';
 import type { Memory } from './memory.ts';
 import { pause } from './pause.ts';
 import { report } from './report.ts';
@@ -29,6 +31,7 @@ export interface ReconcileDeps {
   /** The object has gone, its branch has not. */
   readonly left: (object: DatabaseBranch, left: Left) => void;
   readonly log: (object: DatabaseBranch, plan: Step, outcome: Outcome) => void;
+  readonly measured: Measure;
   readonly memory: Memory;
   readonly now: () => Date;
 }
@@ -41,6 +44,7 @@ export function reconciler(deps: ReconcileDeps) {
     if (plan.do === 'wait') deps.memory.noteAside(seen.world.object, standsAside(plan));
     const outcome = await deps.act(seen, plan, signal);
     deps.log(seen.world.object, plan, outcome);
+    measure({ world: seen.world, plan, outcome, now: deps.now() }).forEach(deps.measured);
     if (plan.do === 'release' && outcome.is === 'done') return released(deps, seen.world, plan);
     await say(deps, { seen, plan, outcome }, signal);
     deps.memory.carry(seen.world.uid, seen.lookedFrom, carriedAfter(seen.world, plan, outcome));

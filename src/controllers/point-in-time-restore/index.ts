@@ -12,6 +12,7 @@ import type { Logger } from '../../kit/log.ts';
 import type { WorkQueue } from '../../kit/queue.ts';
 import { lookAgain, settled, type Next } from '../../kit/result.ts';
 import { isWritten, writeStatus } from '../../kit/status.ts';
+import type { Measure } from '../../metrics/measurement.ts';
 import type { Namespaces } from '../namespaces.ts';
 import { reconcile, type ReconcileDeps } from './reconcile.ts';
 
@@ -24,6 +25,7 @@ export interface PointInTimeRestoreDeps {
   readonly classes: Cache<BranchClass>;
   readonly namespaces: Namespaces;
   readonly events: EventRecorder;
+  readonly measured: Measure;
   readonly log: Logger;
 }
 

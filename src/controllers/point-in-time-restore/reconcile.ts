@@ -5,7 +5,9 @@ import { lookAgain, settled, type Next } from '../../kit/result.ts';
 import type { Announcement } from '../database-branch/announce.ts';
 import { createBranch, markEnded } from './act.ts';
 import { announce } from './announce.ts';
+import type { Measure } from '../../metrics/measurement.ts';
 import { decide } from './decide.ts';
+import { measure } from './measure.ts';
 import { observe, type ObserveDeps } from './observe.ts';
 import type { Plan, State } from './plan.ts';
 import { report } from './report.ts';
@@ -21,6 +23,7 @@ export interface ReconcileDeps extends ObserveDeps {
   ) => Promise<PointInTimeRestore>;
   readonly tell: (restore: PointInTimeRestore, announcements: readonly Announcement[]) => void;
   readonly log: (restore: PointInTimeRestore, plan: Plan, outcome: string) => void;
+  readonly measured: Measure;
 }
 
 export async function reconcile(deps: ReconcileDeps, restore: PointInTimeRestore, signal: AbortSignal): Promise<Next> {
@@ -89,6 +92,7 @@ async function conclude(
 ): Promise<Next> {
   const after = await deps.writeStatus(world.restore, report(world, state, now), signal);
   deps.tell(after, announce(world, after, created));
+  measure(world, after).forEach(deps.measured);
   if (state.is === 'restored' || state.is === 'failed') return settled;
   return lookAgain(lookMs, state.reason);
 }
