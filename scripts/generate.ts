@@ -1,11 +1,12 @@
 // Writes what is generated: from src the CRDs, pages of the documentation and the dashboard, from values.yaml the rest of
-// the chart, from the chart deploy/install.yaml.
+// the chart, from the chart deploy/install.yaml, from the Lua files the settings of Argo CD.
 // With --check it writes nothing and fails when a file is not what it would write. It then builds nothing either: if Helm
 // is not built yet, deploy/install.yaml is left to the test of the chart.
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { apiDocs } from './generate/api-docs.ts';
+import { argocdFiles } from './generate/argocd.ts';
 import { allCrds, chartCrd, chartCrdPath, chartFolder, chartReadme, chartSchema } from './generate/chart.ts';
 import { crdPath, crdYaml, kinds } from './generate/crds.ts';
 import { dashboardJson } from './generate/dashboard.ts';
@@ -28,6 +29,7 @@ const generated: readonly (readonly [string, string])[] = [
   ['charts/lakebranch/files/dashboard.json', dashboardJson()],
   ['docs/metrics.md', metricsDocs()],
   ['docs/reasons.md', reasonsDocs()],
+  ...argocdFiles(),
   ['docs/plugin.md', pluginDocs()],
 ];
 

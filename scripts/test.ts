@@ -21,7 +21,7 @@ interface Report {
 await runMain(async () => {
   // Before the tests begin, because it can take minutes and shows its progress.
   await findOrBuildBinaries();
-  await toolBinary('helm');
+  for (const tool of ['helm', 'kstatus', 'argocd']) await toolBinary(tool);
   const folder = mkdtempSync(join(tmpdir(), 'lakebranch-test-'));
   try {
     const reportFile = join(folder, 'report.json');

@@ -23,7 +23,9 @@ export async function toolBinary(name: string): Promise<string> {
 export function cachedTool(name: string): string {
   const base = process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache');
   const hash = createHash('sha256');
-  for (const file of ['go.mod', 'go.sum']) hash.update(readFileSync(join(moduleOf(name), file)));
+  // A program of our own is in the same folder, others are named by the module alone.
+  const files = readdirSync(moduleOf(name)).filter((file) => /^go\.(mod|sum)$|\.go$/.test(file));
+  for (const file of files.toSorted()) hash.update(readFileSync(join(moduleOf(name), file)));
   const key = `${process.platform}-${process.arch}-${hash.digest('hex').slice(0, 12)}`;
   return join(base, 'lakebranch', name, key, name);
 }
