@@ -263,6 +263,11 @@ test.each<[string, Scene, Status['superseded']]>([
   ],
   ['nor when it is itself the one', { before: { candidate: mine }, wanted: { branch: seen(mine) } }, undefined],
   [
+    'nor under an id that another branch has now',
+    { before: { candidate: { ...mine, uid: 'br-0' } }, wanted: { branch: seen(mine) } },
+    undefined,
+  ],
+  [
     'a branch of somebody else under its id is the end of it',
     { before: { superseded: [old] }, ...listed(there(aSecond)) },
     [{ until: text(0), ...old }],

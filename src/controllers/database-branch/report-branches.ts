@@ -113,7 +113,7 @@ function supersededOf(
   const { branch, superseded = [], candidate } = object.status ?? {};
   const replaced = [...(issued ? [branch, served] : []), ...(next ? [candidate] : [])]
     .filter(hasUid)
-    .filter(({ uid }) => uid !== next?.uid)
+    .filter(({ id }) => id !== next?.id)
     .map(({ id, uid }) => ({ id, uid }));
   const present = leftovers(seen.world)
     .flatMap((view) => (view.branch.seen === 'present' ? [view.branch.value] : []))
