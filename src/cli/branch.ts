@@ -54,7 +54,9 @@ export const createdAt = ({ metadata }: DatabaseBranch): Date => new Date(metada
 export function endOf(object: DatabaseBranch, bclass: BranchClass | undefined): Date | undefined {
   const { ttl, at, never } = object.spec.expiration ?? {};
   const pinned = object.status?.expiration;
-  if (pinned?.pinnedFrom !== undefined) return instantFrom(pinned.expireTime);
+  // Of an edit that the operator has not seen yet the status knows nothing; an end of the class is pinned for good.
+  const isEdited = !isObserved(object) && (ttl !== undefined || at !== undefined || never === true);
+  if (pinned?.pinnedFrom !== undefined && !isEdited) return instantFrom(pinned.expireTime);
   if (never) return undefined;
   if (at !== undefined) return new Date(at);
   const life = ttl ?? bclass?.spec.expiration.default;

@@ -11,9 +11,9 @@ import type { DatabaseBranch } from '../api/v1alpha1/database-branch.ts';
 import type { PointInTimeRestore } from '../api/v1alpha1/point-in-time-restore.ts';
 import { HttpKube } from '../kit/kube-http.ts';
 import { isForbidden, isNotFound, type KubeObject, type ObjectKey, type ResourceType } from '../kit/kube.ts';
-import { connectionFrom, kubeconfigConnection, type KubeConnection } from '../kit/kubeconfig.ts';
+import { kubeconfigConnection, personsConnection, type KubeConnection } from '../kit/kubeconfig.ts';
 import { version } from '../version.ts';
-import { CommandError } from './command.ts';
+import { CommandError, UsageError } from './command.ts';
 import type { Invocation } from './command.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -53,7 +53,7 @@ export async function openCluster(invocation: Invocation, { env, clock }: Termin
 function connectionOf(invocation: Invocation, env: Terminal['env']): Promise<KubeConnection> {
   const context = invocation.text('context');
   const file = invocation.text('kubeconfig');
-  if (file === undefined) return connectionFrom(env, context);
+  if (file === undefined) return personsConnection(env, context);
   if (!existsSync(file)) throw new CommandError(`--kubeconfig: there is no file ${file}`);
   return kubeconfigConnection([file], context);
 }
@@ -92,7 +92,12 @@ export const getRestore = (cluster: Cluster, name: string): Promise<PointInTimeR
 export const getClass = (cluster: Cluster, name: string): Promise<BranchClass> =>
   getOr404(cluster, branchClassResource, { name });
 
+/** As the API server has it. Anything else could lead to another resource: it takes what follows a slash for a subresource. */
+const nameShape = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+
 async function getOr404<T>({ kube }: Cluster, type: ResourceType, key: ObjectKey): Promise<T> {
+  if (!nameShape.test(key.name))
+    throw new UsageError(`${JSON.stringify(key.name)} cannot be the name of a ${type.kind}`);
   try {
     return (await kube.get(type, key)) as T;
   } catch (error) {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { CommandError, type Command } from '../command.ts';
 import { freshLogin, type Login } from '../login.ts';
-import { pgEnvironment, trustOf } from '../psql-environment.ts';
+import { pgEnvironment, trustOf, trustWished } from '../psql-environment.ts';
 import type { Terminal } from '../terminal.ts';
 import { formatWhen } from '../times.ts';
 
@@ -39,16 +39,11 @@ export const psql: Command = {
         `The login is good for new connections until ${formatWhen(login.expireTime, terminal.clock.now())}.`,
       );
     return withCaFile(login, (caFile) => {
-      const trust = trustOf(login, caFile, major);
-      return runPsql(terminal, invocation.rest, { ...pgEnvironment(login, trust), ...ownTrust(terminal.env) });
+      const trust = trustWished(terminal.env, trustOf(login, caFile, major));
+      return runPsql(terminal, invocation.rest, pgEnvironment(login, trust));
     });
   },
 };
-
-const ownTrust = (env: Terminal['env']): Record<string, string> =>
-  Object.fromEntries(
-    ['PGSSLMODE', 'PGSSLROOTCERT'].flatMap((key) => (env[key] === undefined ? [] : [[key, env[key]]])),
-  );
 
 async function psqlMajor({ env }: Terminal): Promise<number> {
   try {
