@@ -10,7 +10,14 @@ import type { BranchClass } from '../api/v1alpha1/branch-class.ts';
 import type { DatabaseBranch } from '../api/v1alpha1/database-branch.ts';
 import type { PointInTimeRestore } from '../api/v1alpha1/point-in-time-restore.ts';
 import { HttpKube } from '../kit/kube-http.ts';
-import { isForbidden, isNotFound, type KubeObject, type ObjectKey, type ResourceType } from '../kit/kube.ts';
+import {
+  isForbidden,
+  isNotFound,
+  isUnknownKind,
+  type KubeObject,
+  type ObjectKey,
+  type ResourceType,
+} from '../kit/kube.ts';
 import { kubeconfigConnection, personsConnection, type KubeConnection } from '../kit/kubeconfig.ts';
 import { version } from '../version.ts';
 import { CommandError, UsageError } from './command.ts';
@@ -40,7 +47,7 @@ export interface Cluster {
 }
 
 export async function openCluster(invocation: Invocation, { env, clock }: Terminal): Promise<Cluster> {
-  const connection = await connectionOf(invocation, env);
+  const connection = explainingCredentials(await connectionOf(invocation, env));
   const namespace = invocation.text('namespace') ?? connection.namespace;
   return {
     kube: new HttpKube({ connection, clock, userAgent }),
@@ -49,6 +56,16 @@ export async function openCluster(invocation: Invocation, { env, clock }: Termin
     scope: invocation.isOn('all-namespaces') ? undefined : namespace,
   };
 }
+
+/** For a person whose session has ended the words of the program that gives credentials are what helps. */
+const explainingCredentials = (connection: KubeConnection): KubeConnection => ({
+  ...connection,
+  credentials: () =>
+    connection.credentials().catch((error: unknown) => {
+      const words = (error instanceof Error ? error.message : String(error)).trim().replaceAll(/\s+/g, ' ');
+      throw new CommandError(`the kubeconfig gives no credentials for ${connection.server}: ${words}`);
+    }),
+});
 
 function connectionOf(invocation: Invocation, env: Terminal['env']): Promise<KubeConnection> {
   const context = invocation.text('context');
@@ -101,7 +118,7 @@ async function getOr404<T>({ kube }: Cluster, type: ResourceType, key: ObjectKey
   try {
     return (await kube.get(type, key)) as T;
   } catch (error) {
-    if (isNotFound(error)) throw notThere(type, key);
+    if (isNotFound(error) && !isUnknownKind(error)) throw notThere(type, key);
     throw error;
   }
 }

@@ -1,10 +1,11 @@
 // park, unpark: hold still while the operator is away, and go on.
+import { annotationKey } from '../../api/names.ts';
 import type { DatabaseBranch } from '../../api/v1alpha1/database-branch.ts';
 import { nameOf } from '../branch.ts';
 import { getBranch, listBranches, type Cluster } from '../cluster.ts';
 import { CommandError, ExitCode, UsageError, type Command, type Context, type Flag } from '../command.ts';
 import { decidePark, decideUnpark, parkStanding, unparkStanding, type Standing } from '../decide-park.ts';
-import { editBranch, type Patch } from '../edit.ts';
+import { editBranch, warnOfGitOps, type Patch } from '../edit.ts';
 import { allNamespaces, output, waits } from '../parse.ts';
 import { printJson } from '../terminal.ts';
 import { waitUntil, type Look } from '../wait.ts';
@@ -70,14 +71,23 @@ async function change(
   for (const { metadata } of chosen) {
     terminal.signal.throwIfAborted();
     const there = { ...cluster, namespace: metadata.namespace ?? cluster.namespace };
+    const subject = `${there.namespace}/${metadata.name}`;
     let changed = false;
-    await editBranch(there, metadata.name, (object) => {
-      const patch = decide(object);
-      changed = patch !== undefined;
-      return patch;
-    });
+    try {
+      const edited = await editBranch(there, metadata.name, (object) => {
+        const patch = decide(object);
+        changed = patch !== undefined;
+        return patch;
+      });
+      if (changed) warnOfGitOps(terminal, edited, `annotation ${annotationKey.paused}`);
+    } catch (error) {
+      // What goes while all are taken in turn must not keep the others from their turn.
+      if (invocation.args.length > 0 || !(error instanceof CommandError)) throw error;
+      terminal.note(`${subject}: left out, because ${error.message}`);
+      continue;
+    }
     items.push({ namespace: there.namespace, name: metadata.name, changed });
-    terminal.note(`${there.namespace}/${metadata.name}: ${changed ? kind.toLowerCase() : 'nothing to change'}`);
+    terminal.note(`${subject}: ${changed ? kind.toLowerCase() : 'nothing to change'}`);
   }
   const told = invocation.isNotOff('wait') ? await untilSettled(context, cluster, { kind, items, standing }) : items;
   if (invocation.json) printJson(terminal, { kind, items: told });
