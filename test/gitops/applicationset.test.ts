@@ -93,7 +93,7 @@ test('namespace, database, migration and application come in this order', async 
   });
 });
 
-test('the project allows what the chart makes, and nothing else', async () => {
+test('the project allows what the chart makes and the pods of it, which Argo CD would hide otherwise, and nothing else', async () => {
   const [, project] = objectsIn(example) as [KubeObject, AppProject];
   const [answer] = await askArgo([{ do: 'decode', object: project }]);
   expect(answer?.error).toBeUndefined();
@@ -102,7 +102,7 @@ test('the project allows what the chart makes, and nothing else', async () => {
   const { clusterResourceWhitelist, namespaceResourceWhitelist } = project.spec;
   const allowed = [...clusterResourceWhitelist, ...namespaceResourceWhitelist].map(({ kind }) => kind);
   const kinds = (await manifestsOf(made)).map(({ kind = '' }) => kind);
-  expect(allowed.toSorted()).toEqual(kinds.toSorted());
+  expect(allowed.toSorted()).toEqual([...kinds, 'Pod', 'ReplicaSet'].toSorted());
 });
 
 test('a field that Argo CD does not know is found', async () => {
