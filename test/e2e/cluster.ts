@@ -25,7 +25,11 @@ export interface Cluster {
 const name = 'lakebranch-e2e';
 
 /** `image` is that of the node; kind's own choice if left out. */
-export async function createKindCluster(docker: Docker, image?: string): Promise<Cluster> {
+export async function createKindCluster(
+  docker: Docker,
+  image: string | undefined,
+  interrupted: Promise<never>,
+): Promise<Cluster> {
   const kind = await buildKind();
   const folder = mkdtempSync(join(tmpdir(), 'lakebranch-e2e-'));
   const kubeconfig = join(folder, 'kubeconfig');
@@ -39,7 +43,9 @@ export async function createKindCluster(docker: Docker, image?: string): Promise
   const which = image === undefined ? [] : ['--image', image];
   const args = ['--name', name, '--config', join(import.meta.dirname, 'cluster.yaml'), '--wait', '180s', ...which];
   try {
-    await withProgress('Creating a kind cluster', () => sh`${docker.enter} ${kind} create cluster ${args}`);
+    await withProgress('Creating a kind cluster', () =>
+      Promise.race([sh`${docker.enter} ${kind} create cluster ${args}`, interrupted]),
+    );
   } catch (error) {
     await stop().catch(() => undefined);
     throw error;

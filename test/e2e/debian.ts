@@ -32,6 +32,17 @@ async function isInstalled(name: string): Promise<boolean> {
   return exitCode === 0 && stdout.includes('install ok installed');
 }
 
+const suite = 'bookworm';
+
+/** A root file system with these packages and what Debian cannot be without, as a tar. */
+export async function debootstrap(packages: readonly string[], tar: string, hook?: string): Promise<void> {
+  await installPackages(['mmdebstrap']);
+  const unread = ['doc', 'info', 'locale', 'man'].map((part) => `--dpkgopt=path-exclude=/usr/share/${part}/*`);
+  const hooks = hook === undefined ? [] : [`--customize-hook=${hook}`];
+  const args = ['--quiet', '--variant=minbase', '--dpkgopt=force-unsafe-io', ...unread, ...hooks];
+  await $({ quiet: true })`mmdebstrap ${args} --include=${packages.join(',')} ${suite} ${tar}`;
+}
+
 const apt = (step: string, args: readonly string[]): Promise<void> =>
   runLogged(`apt-get ${step}`, join(cacheFolder(), `apt-${step}.log`), 'apt-get', args, {
     env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },

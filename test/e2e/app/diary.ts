@@ -6,8 +6,10 @@ export interface Login {
   readonly token: string;
   readonly host: string;
   readonly user: string;
-  /** Rows of its table; absent before the migration. */
-  readonly notes?: number;
+  /** The preview's own migration has run on this branch. */
+  readonly migrated: boolean;
+  /** Rows that this branch has of production. */
+  readonly products: number;
 }
 
 export interface Diary {

@@ -4,13 +4,12 @@ import { cpSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { $ } from 'zx';
 import { withProgress } from '../../../scripts/long-step.mjs';
-import { installPackages } from '../debian.ts';
+import { debootstrap } from '../debian.ts';
 import type { Docker } from '../docker.ts';
 import { cacheFolder, hashFiles } from '../toolchain.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const packages = ['ca-certificates', 'libstdc++6'];
-const suite = 'bookworm';
 const pullSeconds = 300;
 
 export interface BaseImage {
@@ -34,13 +33,11 @@ export async function baseImage(docker: Docker): Promise<BaseImage> {
 }
 
 async function make(tag: string, env: NodeJS.ProcessEnv): Promise<void> {
-  await installPackages(['mmdebstrap']);
   const folder = join(cacheFolder(), 'base-image');
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   const hook = 'chroot "$1" useradd --uid 1000 --user-group --create-home --shell /bin/bash node';
-  const args = ['--quiet', '--variant=minbase', `--include=${packages.join(',')}`, `--customize-hook=${hook}`];
-  await $({ quiet: true })`mmdebstrap ${args} ${suite} ${join(folder, 'debian.tar')}`;
+  await debootstrap(packages, join(folder, 'debian.tar'), hook);
   cpSync(process.execPath, join(folder, 'node'), { dereference: true });
   cpSync(join(import.meta.dirname, 'Dockerfile'), join(folder, 'Dockerfile'));
   await $({ quiet: true, env })`docker build --tag ${tag} ${folder}`;

@@ -6,32 +6,33 @@ import { basename, join } from 'node:path';
 import { $ } from 'zx';
 import { withProgress } from '../../../scripts/long-step.mjs';
 import { builtBinaries, kubernetesVersion } from '../../control-plane/binaries.ts';
-import { installPackages } from '../debian.ts';
+import { debootstrap } from '../debian.ts';
 import type { Docker } from '../docker.ts';
 import { buildParts, cacheFolder, hashFiles, moduleOf } from '../toolchain.ts';
 
 const here = import.meta.dirname;
-const suite = 'bookworm';
 
 /** What kind's base image has of Debian, less what only network storage and rootless runs need. */
 const nodePackages = [
   ...['systemd', 'conntrack', 'iptables', 'nftables', 'iproute2', 'ethtool', 'util-linux', 'mount', 'kmod'],
   ...['libseccomp2', 'e2fsprogs', 'bash', 'ca-certificates', 'curl', 'jq', 'procps', 'runc'],
 ];
-const kubeProxyPackages = ['iptables', 'nftables', 'conntrack', 'kmod'];
 
 /** The tag of the node image, which is built unless this Docker has it. */
 export async function nodeImage(docker: Docker): Promise<string> {
   const recipe = hashFiles(join(here, '..'), ['node-image/*', 'toolchain/*/{go.mod,go.sum}', 'toolchain/**/*.go']);
   const tag = `lakebranch-e2e/node:${kubernetesVersion()}-${recipe}`;
   if (await exists(docker, tag)) return tag;
-  await installPackages(['mmdebstrap']);
   const folder = join(cacheFolder(), 'node-image');
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(join(folder, 'bin'), { recursive: true });
   const programs = await collectPrograms(join(folder, 'bin'));
-  await withProgress('Building a kind node image', () => build(docker, folder, programs['kind'] ?? '', tag), {
+  let now = '';
+  const made = (): Promise<void> =>
+    build(docker, folder, { kind: programs['kind'] ?? '', tag }, (step) => (now = step));
+  await withProgress('Building a kind node image', made, {
     hint: ' from packages, because none can be pulled; 2 to 4 minutes, once',
+    detail: () => `, ${now}`,
   });
   rmSync(folder, { recursive: true, force: true });
   return tag;
@@ -54,13 +55,19 @@ async function collectPrograms(bin: string): Promise<Record<string, string>> {
   return Object.fromEntries(files.map((file) => [basename(file), file]));
 }
 
-async function build(docker: Docker, folder: string, kind: string, tag: string): Promise<void> {
+async function build(
+  docker: Docker,
+  folder: string,
+  { kind, tag }: { readonly kind: string; readonly tag: string },
+  step: (name: string) => void,
+): Promise<void> {
   const sh = dockerShell(docker);
   const source = await kindSource();
   kindFiles(join(source, 'images/base/files'), join(folder, 'kind-files'));
   for (const file of ['Dockerfile', '10-kindnet.conflist']) cpSync(join(here, file), join(folder, file));
-  await debootstrap(join(folder, 'base.tar'), nodePackages);
-  await debootstrap(join(folder, 'kube-proxy.tar'), kubeProxyPackages);
+  step('Debian');
+  await debootstrap(nodePackages, join(folder, 'userland.tar'));
+  step('images');
 
   const base = 'lakebranch-e2e/node-base:latest';
   const target = (name: string, program: string, tags: readonly string[]): Promise<unknown> =>
@@ -74,6 +81,7 @@ async function build(docker: Docker, folder: string, kind: string, tag: string):
   await target('coredns', '', [names.of('coredns')]);
   await target('idle', '', names.idle);
 
+  step('archives');
   const server = join(folder, 'kubernetes/server/bin');
   mkdirSync(server, { recursive: true });
   writeFileSync(join(folder, 'kubernetes/version'), kubernetesVersion());
@@ -84,6 +92,7 @@ async function build(docker: Docker, folder: string, kind: string, tag: string):
   const others = [names.of('kube-proxy'), names.of('etcd'), names.of('coredns'), ...names.idle];
   await save(sh, others, join(server, 'kube-proxy.tar'));
 
+  step('kind build node-image');
   const release = join(folder, 'server.tar.gz');
   await sh`tar --create --directory ${folder} kubernetes | gzip -1 > ${release}`;
   await sh`${kind} build node-image --type file --base-image ${base} --image ${tag} ${release}`;
@@ -102,9 +111,6 @@ function kindFiles(from: string, to: string): void {
     chmodSync(join(to, file), program ? 0o755 : 0o644);
   }
 }
-
-const debootstrap = (tar: string, packages: readonly string[]): Promise<unknown> =>
-  $({ quiet: true })`mmdebstrap --quiet --variant=minbase --include=${packages.join(',')} ${suite} ${tar}`;
 
 /** The names under which kubeadm and kind ask for images. */
 async function imageNames(kubeadm: string, source: string): Promise<{ of(program: string): string; idle: string[] }> {
