@@ -8,15 +8,22 @@ import { promisify } from 'node:util';
 import { SetupError } from '../long-step.mjs';
 import { root } from './bundle.ts';
 
+interface Component {
+  readonly 'bom-ref': string;
+  readonly properties?: readonly { readonly name: string; readonly value: string }[];
+}
+
 interface Sbom {
   serialNumber?: string;
   readonly metadata: { timestamp?: string; readonly component: { name: string } };
-  readonly components: readonly { readonly name: string }[];
+  components: readonly Component[];
+  dependencies: readonly { readonly ref: string; readonly dependsOn: readonly string[] }[];
 }
 
 /** @throws SetupError if npm cannot tell */
 export async function sbom(): Promise<string> {
-  const args = ['sbom', '--omit=dev', '--package-lock-only', '--sbom-format=cyclonedx'];
+  // Not --omit=dev: with it npm also leaves out what a package of development has as a peer, like pg.
+  const args = ['sbom', '--package-lock-only', '--sbom-format=cyclonedx'];
   let made: Sbom;
   try {
     const { stdout } = await promisify(execFile)('npm', args, { cwd: root, maxBuffer: 64 * 1024 * 1024 });
@@ -24,6 +31,11 @@ export async function sbom(): Promise<string> {
   } catch (error) {
     throw new SetupError(`npm sbom failed: ${(error as Error).message.split('\n')[0]}`);
   }
+  made.components = made.components.filter((component) => !isForDevelopment(component));
+  const kept = new Set(made.components.map((component) => component['bom-ref']));
+  made.dependencies = made.dependencies
+    .filter(({ ref }, index) => index === 0 || kept.has(ref))
+    .map(({ ref, dependsOn }) => ({ ref, dependsOn: dependsOn.filter((other) => kept.has(other)) }));
   // npm names the whole after the folder, and adds a clock and a die.
   made.metadata.component.name = 'lakebranch';
   delete made.metadata.timestamp;
@@ -31,6 +43,9 @@ export async function sbom(): Promise<string> {
   made.serialNumber = `urn:uuid:${uuidFrom(createHash('sha256').update(lockFile).digest('hex'))}`;
   return `${JSON.stringify(made, undefined, 2)}\n`;
 }
+
+const isForDevelopment = ({ properties = [] }: Component): boolean =>
+  properties.some(({ name, value }) => name === 'cdx:npm:package:development' && value === 'true');
 
 /** A version 8 UUID, which is free to hold a hash. */
 const uuidFrom = (hex: string): string =>
