@@ -14,16 +14,16 @@ export default defineConfig({
           ...timeouts,
           name: 'unit',
           include: ['src/**/*.test.ts', 'scripts/**/*.test.ts', 'test/**/*.test.ts'],
-          exclude: ['test/integration/**', '**/node_modules/**'],
+          exclude: ['test/integration/**', 'test/chart/**', '**/node_modules/**'],
         },
       },
       {
         test: {
           ...timeouts,
           name: 'integration',
-          include: ['test/integration/**/*.test.ts'],
+          include: ['test/integration/**/*.test.ts', 'test/chart/**/*.test.ts'],
           // Runs only when a file of this project does.
-          globalSetup: ['test/control-plane/shared.ts'],
+          globalSetup: ['test/tools/setup.ts', 'test/control-plane/shared.ts'],
         },
       },
     ],

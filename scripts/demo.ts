@@ -15,9 +15,9 @@ const logs = join(import.meta.dirname, '../.lakebranch/demo-logs');
 
 const partWords: Readonly<Record<string, string>> = {
   'control plane': context === undefined ? 'etcd, kube-apiserver, kube-controller-manager' : `your cluster, ${context}`,
-  'CRDs and RBAC': 'kubectl apply -f crds -f deploy/rbac.yaml',
+  'CRDs and RBAC': 'kubectl apply -f deploy/crds.yaml, and the rights in deploy/install.yaml',
   emulator: 'the local Lakebase, with real PostgreSQL behind it',
-  operator: 'lakebranch, with the rights of deploy/rbac.yaml and no others',
+  operator: 'lakebranch, with these rights and no others',
 };
 
 /** Further lines are for the logs. */

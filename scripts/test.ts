@@ -6,6 +6,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findOrBuildBinaries } from '../test/control-plane/binaries.ts';
+import { toolBinary } from '../test/tools/build.ts';
 import { runMain } from './long-step.mjs';
 
 /** What is read of vitest's JSON report. */
@@ -20,6 +21,7 @@ interface Report {
 await runMain(async () => {
   // Before the tests begin, because it can take minutes and shows its progress.
   await findOrBuildBinaries();
+  await toolBinary('helm');
   const folder = mkdtempSync(join(tmpdir(), 'lakebranch-test-'));
   try {
     const reportFile = join(folder, 'report.json');

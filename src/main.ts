@@ -18,6 +18,7 @@ import { Leader } from './kit/leader.ts';
 import { createLog, type Logger } from './kit/log.ts';
 import { pgLogin } from './lakebase/login.ts';
 import { createMetrics, type Metrics } from './metrics/registry.ts';
+import { refuseWhileNeeded, releaseFinalizers, StillNeeded } from './uninstall-guard.ts';
 import { version } from './version.ts';
 
 /** A misconfiguration, in one line that names the setting. */
@@ -29,7 +30,7 @@ const stop = new AbortController();
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort(new Error(signal)));
 
 try {
-  process.exitCode = await main(stop.signal);
+  process.exitCode = await command(process.argv.slice(2))(stop.signal);
 } catch (error) {
   // Told to stop before it had begun is no failure.
   if (!stop.signal.aborted || error !== stop.signal.reason) failed(error);
@@ -42,7 +43,37 @@ function failed(error: unknown): void {
 }
 
 function isPlain(error: unknown): error is Error {
-  return [StartError, ConfigError, KubeConnectionError, PortError].some((kind) => error instanceof kind);
+  return [StartError, ConfigError, KubeConnectionError, PortError, StillNeeded].some((kind) => error instanceof kind);
+}
+
+/** Without a word the operator itself. The guard is run by the chart before it is uninstalled. */
+function command([word, ...flags]: readonly string[]): (signal: AbortSignal) => Promise<number> {
+  if (word === undefined) return main;
+  const known = word === 'uninstall-guard' && flags.every((flag) => flag === '--release-finalizers');
+  if (known) return (signal) => guard(signal, flags.length > 0);
+  throw new StartError(
+    `${[word, ...flags].join(' ')}: not known; there is only uninstall-guard [--release-finalizers]`,
+  );
+}
+
+async function guard(signal: AbortSignal, release: boolean): Promise<number> {
+  const { namespace, watchNamespaces } = readConfig(process.env, 'uninstall-guard');
+  const kube = new HttpKube({
+    connection: await connectionFrom(process.env),
+    clock: systemClock,
+    userAgent: `lakebranch/${version}`,
+  });
+  const parts = { kube, clock: systemClock, namespace, watchNamespaces, signal };
+  try {
+    if (release) process.stdout.write(`lakebranch: ${await releaseFinalizers(parts)}\n`);
+    else await refuseWhileNeeded(parts);
+  } catch (error) {
+    if (error instanceof KubeError || error instanceof KubeUnreachable) throw new StartError(error.message);
+    throw error;
+  } finally {
+    await kube.close();
+  }
+  return 0;
 }
 
 async function main(signal: AbortSignal): Promise<number> {
@@ -139,11 +170,11 @@ async function checkKinds(kube: Kube, { watchNamespaces }: Config, signal: Abort
 function startError(error: unknown, kind: string, kindVersion: string): unknown {
   if (isNotFound(error))
     return new StartError(
-      `the API server does not serve ${kind} in version ${kindVersion}: apply crds/ of this release first`,
+      `the API server does not serve ${kind} in version ${kindVersion}: apply deploy/crds.yaml of this release first`,
     );
   if (isForbidden(error))
     return new StartError(
-      `the ServiceAccount may not list ${kind}: apply deploy/rbac.yaml, or set LAKEBRANCH_WATCH_NAMESPACES to what it may see`,
+      `the ServiceAccount may not list ${kind}: give it the rights of the chart or of deploy/install.yaml, or set LAKEBRANCH_WATCH_NAMESPACES to what it may see`,
     );
   if (error instanceof KubeError || error instanceof KubeUnreachable)
     return new StartError(`KUBECONFIG or in-cluster configuration: ${error.message}`);

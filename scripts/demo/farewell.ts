@@ -23,7 +23,7 @@ function ending(context: string | undefined): string {
   return [
     `${at} namespace ${preview.namespace} ${undo.namespace} --ignore-not-found &&`,
     `${at} branchclass --all &&`,
-    `${at} -f crds -f deploy/rbac.yaml &&`,
+    `${at} -f deploy/crds.yaml -f deploy/install.yaml &&`,
     '',
   ].join(' ');
 }

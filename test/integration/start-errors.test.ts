@@ -101,19 +101,19 @@ describe('the operator', () => {
   });
 
   test('without CRDs, with those of another version, without rights, and on a taken port', async () => {
-    await expectEnd({}, /does not serve \S+ in version v1alpha1: apply crds/);
+    await expectEnd({}, /does not serve \S+ in version v1alpha1: apply deploy\/crds\.yaml/);
     for (const kind of kinds) {
       const crd = (await readFile(crdPath(kind), 'utf8')).replaceAll('v1alpha1', 'v1beta9');
       await runKubectl(controlPlane, ['apply', '--server-side', '-f', '-'], { input: crd });
     }
     await runKubectl(controlPlane, ['wait', '--for=condition=Established', 'crd', '--all']);
-    await expectEnd({}, /does not serve \S+ in version v1alpha1: apply crds/);
+    await expectEnd({}, /does not serve \S+ in version v1alpha1: apply deploy\/crds\.yaml/);
     await runKubectl(controlPlane, ['delete', 'crd', '--all']);
     await install(controlPlane);
     const token = await runKubectl(controlPlane, ['create', 'token', 'default']);
     const KUBECONFIG = join(dir, 'powerless');
     await writeFile(KUBECONFIG, controlPlane.kubeconfigFor(token));
-    await expectEnd({ KUBECONFIG }, /may not list .*: apply deploy\/rbac\.yaml/);
+    await expectEnd({ KUBECONFIG }, /may not list .*: give it the rights of the chart or of deploy\/install\.yaml/);
     await expectEnd({ LAKEBRANCH_HTTP_PORT: String(takenPort) }, /LAKEBRANCH_HTTP_PORT: .*EADDRINUSE/);
   });
 });

@@ -1,21 +1,28 @@
-// What `kubectl apply -f crds -f deploy/rbac.yaml` does, and its undoing in a cluster that is not ours.
+// Kinds and rights as deploy/ or the chart has them, and their undoing in a cluster that is not ours. The operator itself
+// runs as a process beside the cluster, so of what is installed nothing runs in it.
 import { join } from 'node:path';
 import { branchClassResource, databaseBranchResource, pointInTimeRestoreResource } from '../../src/api/names.ts';
 import { SetupError } from '../../scripts/long-step.mjs';
 import { runKubectl, type KubectlTarget } from './kubectl.ts';
+import { rightsOf, type Rights } from './rights.ts';
 
-const root = join(import.meta.dirname, '../..');
-const crds = join(root, 'crds');
-const rbac = join(root, 'deploy/rbac.yaml');
+const crds = join(import.meta.dirname, '../../deploy/crds.yaml');
 const kinds = [databaseBranchResource, branchClassResource, pointInTimeRestoreResource].map(
   ({ plural, group }) => `${plural}.${group}`,
 );
 
-export async function install(cluster: KubectlTarget): Promise<void> {
-  await runKubectl(cluster, ['apply', '--server-side', '-f', crds, '-f', rbac]);
+/** With the rights of deploy/install.yaml unless others are given. */
+export async function install(cluster: KubectlTarget, rights?: Rights): Promise<void> {
+  const { objects } = rights ?? (await rightsOf());
+  await runKubectl(cluster, ['apply', '--server-side', '-f', crds]);
+  await runKubectl(cluster, ['apply', '--server-side', '-f', '-'], { input: manifestOf(objects) });
   const names = kinds.map((kind) => `crd/${kind}`);
   await runKubectl(cluster, ['wait', '--for=condition=Established', '--timeout=60s', ...names]);
 }
+
+/** kubectl reads YAML, of which JSON is a part. */
+const manifestOf = (objects: readonly object[]): string =>
+  JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects });
 
 /** Throws a sentence if lakebranch is in the cluster already, or one of `namespaces` is. */
 export async function refuseIfInUse(
@@ -43,5 +50,8 @@ export async function removeObjects(cluster: KubectlTarget, namespaces: readonly
 }
 
 export async function uninstall(cluster: KubectlTarget): Promise<void> {
-  await runKubectl(cluster, ['delete', '--ignore-not-found', '--timeout=90s', '-f', crds, '-f', rbac]);
+  const input = manifestOf((await rightsOf()).objects);
+  const args = ['delete', '--ignore-not-found', '--timeout=90s', '-f'];
+  await runKubectl(cluster, [...args, crds]);
+  await runKubectl(cluster, [...args, '-'], { input });
 }

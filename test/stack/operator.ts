@@ -1,4 +1,4 @@
-// The bundled operator as a process: under its own ServiceAccount, with the rights of deploy/rbac.yaml and no others.
+// The bundled operator as a process: under its own ServiceAccount, with the rights that were installed and no others.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fetch } from 'undici';

@@ -6,6 +6,7 @@ import { copyFile, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BranchClassSpec } from '../../src/api/v1alpha1/branch-class.ts';
 import { classSecretKey, secretResource } from '../../src/api/names.ts';
+import type { Values } from '../chart/render.ts';
 import type { Secret } from '../../src/credentials/secret.ts';
 import { systemClock } from '../../src/kit/clock.ts';
 import { HttpKube } from '../../src/kit/kube-http.ts';
@@ -17,6 +18,7 @@ import { startEmulator, type Emulator, type ServicePrincipal } from './emulator.
 import { install, refuseIfInUse, removeObjects, uninstall } from './install.ts';
 import { runKubectl, type KubectlOptions } from './kubectl.ts';
 import { OperatorProcess, operatorNamespace } from './operator.ts';
+import { rightsOf } from './rights.ts';
 
 export interface StackOptions {
   /** A context of the user's kubeconfig. Without it the stack has a control plane of its own. */
@@ -25,6 +27,8 @@ export interface StackOptions {
   readonly namespaces?: readonly string[];
   /** Arguments of the emulator beside ports and state folder. */
   readonly emulatorArgs?: readonly string[];
+  /** Values of the chart, which decide what the operator may do and where it works. Else it is as deploy/install.yaml. */
+  readonly values?: Values;
   /** Variables of the operator beside the necessary ones. */
   readonly operatorEnv?: Readonly<Record<string, string>>;
   /** Called when a part is ready. */
@@ -94,14 +98,18 @@ async function bringUp(
   if (context !== undefined) await refuseIfInUse(cluster, context, [operatorNamespace, ...namespaces]);
   onPart('control plane');
   if (cluster.borrowed) undo.add(() => uninstall(cluster));
-  await install(cluster);
+  const rights = await rightsOf(options.values);
+  await install(cluster, rights);
   onPart('CRDs and RBAC');
   const emulator = await emulatorStarts;
   onPart('emulator');
   const kube = await adminOf(cluster);
   undo.add(() => kube.close());
   await writeClassSecrets(kube, { manager, login, ca: emulator.ca });
-  const operator = new OperatorProcess(guardian, { bundle: bundles.operator, env: options.operatorEnv ?? {} });
+  const operator = new OperatorProcess(guardian, {
+    bundle: bundles.operator,
+    env: { ...rights.env, ...options.operatorEnv },
+  });
   await operator.logIn(cluster);
   await operator.start();
   if (cluster.borrowed) undo.add(() => removeObjects(cluster, namespaces));

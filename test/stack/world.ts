@@ -13,7 +13,7 @@ import type { DatabaseBranch } from '../../src/api/v1alpha1/database-branch.ts';
 import type { Secret } from '../../src/credentials/secret.ts';
 import type { BranchFacts } from '../../src/emulator/emulator.ts';
 import { findCondition } from '../../src/kit/conditions.ts';
-import { isNotFound, keyOf, type KubeObject, type ObjectKey } from '../../src/kit/kube.ts';
+import { isAlreadyExists, isNotFound, keyOf, type KubeObject, type ObjectKey } from '../../src/kit/kube.ts';
 import { changed, type Change } from '../builders/merge.ts';
 import type { ServicePrincipal } from './emulator.ts';
 import { operatorNamespace } from './operator.ts';
@@ -49,8 +49,14 @@ export class World {
     await this.stack.stop();
   }
 
+  /** Those that the chart works in are there already, without labels. */
   async namespace(name: string, labels: Record<string, string> = { preview: 'true' }): Promise<void> {
-    await this.stack.kube.create(namespaceResource, { metadata: { name, labels } });
+    try {
+      await this.stack.kube.create(namespaceResource, { metadata: { name, labels } });
+    } catch (error) {
+      if (!isAlreadyExists(error)) throw error;
+      await this.stack.kube.mergePatch(namespaceResource, { name }, { metadata: { labels } });
+    }
   }
 
   /** Allows namespaces labelled `preview: "true"` to fork production, unless `change` says otherwise. */

@@ -1,0 +1,3 @@
+import { tellStories } from './operator-stories.ts';
+
+tellStories('namespaces');
