@@ -34,7 +34,7 @@ build: setup ## Bundle the operator and the emulator into dist/
 	$(RUN) node scripts/build.ts
 
 images: setup ## Build lakebranch:dev and lakebranch-emulator:dev with Docker; TAG and NODE_IMAGE choose the tag and the base
-	$(RUN) TAG='$(TAG)' NODE_IMAGE='$(NODE_IMAGE)' node scripts/images.ts
+	$(RUN) TAG='$(TAG)' NODE_IMAGE='$(NODE_IMAGE)' ARCHITECTURES='$(ARCHITECTURES)' node scripts/images.ts
 
 bench: setup ## Measure what docs/benchmarks.md records, about 25 minutes; ROWS=one,many picks rows, RECORD=1 writes them down
 	$(RUN) ROWS='$(ROWS)' OUT='$(OUT)' RECORD='$(RECORD)' node scripts/bench.ts

@@ -9,5 +9,9 @@ await runMain(async () => {
     throw new SetupError('make images needs Docker: no Docker daemon answers to "docker info".');
   const tag = process.env['TAG'] || 'dev';
   const base = process.env['NODE_IMAGE'] || undefined;
-  for (const image of await buildImages({ tag, ...(base === undefined ? {} : { base }) })) console.log(image);
+  const architectures = (process.env['ARCHITECTURES'] ?? '').split(',').filter((name) => name !== '');
+  if (!architectures.every((name) => name === 'amd64' || name === 'arm64'))
+    throw new SetupError(`ARCHITECTURES=${architectures.join(',')}: write amd64, arm64 or both, separated by a comma.`);
+  const options = { tag, architectures, ...(base === undefined ? {} : { base }) };
+  for (const image of await buildImages(options)) console.log(image);
 });

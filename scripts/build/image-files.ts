@@ -7,11 +7,11 @@ import {
   cpSync,
   existsSync,
   globSync,
+  lstatSync,
   lutimesSync,
   mkdirSync,
   mkdtempSync,
   rmSync,
-  statSync,
   writeFileSync,
 } from 'node:fs';
 import { execFileSync } from 'node:child_process';
@@ -26,10 +26,11 @@ const npmNames: Readonly<Record<Architecture, string>> = { amd64: 'x64', arm64: 
 
 export const ownArchitecture: Architecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
 
-const image = join(root, 'dist/image');
-
-/** Lays out both images for these architectures, from the bundles in dist/. */
-export async function layOutImages(architectures: readonly Architecture[]): Promise<void> {
+/** Lays out both images for these architectures, from the bundles in dist/, where the Dockerfile looks for them. */
+export async function layOutImages(
+  architectures: readonly Architecture[],
+  image = join(root, 'dist/image'),
+): Promise<void> {
   rmSync(image, { recursive: true, force: true });
   program('lakebranch.mjs', join(image, 'operator'));
   for (const architecture of architectures) {
@@ -83,8 +84,9 @@ function settle(folder: string): void {
   const seconds = sourceDate();
   const entries = globSync('**', { cwd: folder }).map((entry) => join(folder, entry));
   for (const entry of entries.toSorted().toReversed()) {
-    const runnable = statSync(entry).isDirectory() || basename(dirname(entry)) === 'bin' || entry.endsWith('.mjs');
-    chmodSync(entry, runnable ? 0o755 : 0o644);
+    const facts = lstatSync(entry);
+    const runnable = facts.isDirectory() || basename(dirname(entry)) === 'bin' || entry.endsWith('.mjs');
+    if (!facts.isSymbolicLink()) chmodSync(entry, runnable ? 0o755 : 0o644);
     lutimesSync(entry, seconds, seconds);
   }
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { withProgress } from '../long-step.mjs';
 import { root } from './bundle.ts';
-import { layOutImages, ownArchitecture, sourceDate } from './image-files.ts';
+import { layOutImages, ownArchitecture, sourceDate, type Architecture } from './image-files.ts';
 
 const run = promisify(execFile);
 
@@ -14,6 +14,8 @@ export interface ImageOptions {
   readonly tag: string;
   /** An image with Node.js 24; the Dockerfile's own choice if left out. */
   readonly base?: string;
+  /** Whose files are laid out besides, for a build that somebody starts by hand. */
+  readonly architectures?: readonly Architecture[];
   /** How Docker is reached, if not as usual. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -21,7 +23,7 @@ export interface ImageOptions {
 /** Bundles, and builds both images for this machine. Resolves with their names: the operator's, the emulator's. */
 export async function buildImages(options: ImageOptions): Promise<readonly [string, string]> {
   await withProgress('Bundling', () => run(process.execPath, [join(root, 'scripts/build.ts')]));
-  await layOutImages([ownArchitecture]);
+  await layOutImages([...new Set([ownArchitecture, ...(options.architectures ?? [])])]);
   const names = [`lakebranch:${options.tag}`, `lakebranch-emulator:${options.tag}`] as const;
   await withProgress('Building images', async () => {
     await build('operator', names[0], options);

@@ -96,6 +96,8 @@ async function build(
   const release = join(folder, 'server.tar.gz');
   await sh`tar --create --directory ${folder} kubernetes | gzip -1 > ${release}`;
   await sh`${kind} build node-image --type file --base-image ${base} --image ${tag} ${release}`;
+  // They bear the names of images that somebody may want to pull one day.
+  await sh({ nothrow: true })`docker image rm --no-prune ${[...alone.map((program) => names.of(program)), ...others]}`;
 }
 
 async function kindSource(): Promise<string> {
