@@ -34,8 +34,8 @@ async function query(config: pg.ClientConfig, sql: string): Promise<Record<strin
   const client = new pg.Client({ connectionTimeoutMillis: 30_000, ...config });
   await client.connect();
   try {
-    const { rows } = await client.query<Record<string, unknown>>(sql);
-    return rows[0] ?? {};
+    const [result] = [await client.query<Record<string, unknown>>(sql)].flat(); // several statements, several results
+    return result?.rows[0] ?? {};
   } finally {
     await client.end();
   }
