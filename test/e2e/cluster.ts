@@ -19,6 +19,8 @@ export interface Cluster {
   readonly registry: string;
   /** Makes images of this machine usable there. */
   load(images: readonly string[]): Promise<void>;
+  /** Ends a container like a crash does, by its id; undefined where nobody may. */
+  readonly kill?: (container: string) => Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -57,6 +59,9 @@ export async function createKindCluster(
     registry: '',
     load: async (images) => {
       await sh`${docker.enter} ${kind} load docker-image --name ${name} ${images}`;
+    },
+    kill: async (container) => {
+      await sh`docker exec ${name}-control-plane ctr --namespace k8s.io task kill --signal SIGKILL ${container}`;
     },
     stop,
   };

@@ -15,8 +15,7 @@ import { operatorNamespace, release, type KubeObject, type World } from '../worl
 const chart = join(import.meta.dirname, '../../../charts/lakebranch');
 
 interface Pod extends KubeObject {
-  readonly spec: { readonly containers: readonly { readonly securityContext?: object }[] };
-  readonly status: { readonly phase: string };
+  readonly status: { readonly phase: string; readonly containerStatuses: readonly { readonly containerID: string }[] };
 }
 
 export const chartArguments = ({ cluster, images }: World): string[] => {

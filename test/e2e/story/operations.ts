@@ -16,8 +16,12 @@ import { namespace, rotate } from './preview.ts';
 
 async function leaderDies(world: World): Promise<string> {
   const killed = await leaderOf(world);
-  const others = (await operatorPods(world)).map(({ metadata }) => metadata.name).filter((name) => name !== killed);
+  const pods = await operatorPods(world);
+  const others = pods.map(({ metadata }) => metadata.name).filter((name) => name !== killed);
+  const container = pods.find(({ metadata }) => metadata.name === killed)?.status.containerStatuses[0]?.containerID;
   const begun = Date.now();
+  // Without a chance to give the Lease back, where the node can be reached; then nobody may start it again.
+  await world.cluster.kill?.(container?.replace(/^.*:\/\//, '') ?? '');
   await world.kubectl('delete', 'pod', killed, '-n', operatorNamespace, '--grace-period=0', '--force');
   const leader = await until('another replica leads', async () => {
     const holder = await leaderOf(world);
@@ -81,7 +85,7 @@ async function uninstall(world: World): Promise<string> {
   await world.kubectl('delete', 'branchclass', 'default', '--timeout=3m');
   assert.equal((await world.emulator.branches()).length, 1, 'a branch is left at the provider');
   await world.helm(...uninstallArguments);
-  assert.deepEqual(await operatorPods(world), []);
+  await until('the operator has ended', async () => (await operatorPods(world)).length === 0);
   const { items } = await world.get<{ items: KubeObject[] }>('customresourcedefinitions');
   const ours = items.map(({ metadata }) => metadata.name).filter((name) => name.endsWith('.lakebranch.dev'));
   assert.equal(ours.length, 3, `of the CRDs these are left: ${ours.join(', ')}`);
