@@ -18,6 +18,11 @@ import { until } from '../stack/until.ts';
 import { base64, World, type Key } from '../stack/world.ts';
 import { operatorNamespace } from '../stack/operator.ts';
 
+/** Not of the object's name: in the operator's own namespace that is the name of the object's Secret. */
+function credentialOf(story: string): string {
+  return `${story}-credential`;
+}
+
 export type Scope = 'cluster' | 'namespaces' | 'namespace';
 
 /** Where each story plays, unless all play in the operator's own namespace. */
@@ -37,7 +42,7 @@ const namespaces = [
   'secretnotowned',
 ];
 /** That classes name, in the operator's namespace. */
-const existingSecret = ['manager', 'login', 'ca', 'credentialsnotfound', 'unauthenticated'];
+const existingSecret = ['manager', 'login', 'ca', ...['credentialsnotfound', 'unauthenticated'].map(credentialOf)];
 
 const values: Readonly<Record<Scope, Values | undefined>> = {
   // As in deploy/install.yaml.
@@ -302,22 +307,26 @@ export function tellStories(scope: Scope): void {
       what: 'a credential that is not there',
       reason: 'CredentialsNotFound',
       async cause(name) {
-        await world.bclass(name, { provider: { auth: { clientSecretRef: { name } } } });
+        await world.bclass(name, { provider: { auth: { clientSecretRef: { name: credentialOf(name) } } } });
         await world.namespace(place(name).namespace);
       },
-      remove: (name) => world.clientSecret(name, world.stack.manager),
+      remove: (name) => world.clientSecret(credentialOf(name), world.stack.manager),
     },
     {
       what: 'a credential that the provider does not accept',
       reason: 'Unauthenticated',
       async cause(name) {
-        await world.clientSecret(name, { ...world.stack.manager, clientSecret: 'not-the-secret' });
-        await world.bclass(name, { provider: { auth: { clientSecretRef: { name } } } });
+        await world.clientSecret(credentialOf(name), { ...world.stack.manager, clientSecret: 'not-the-secret' });
+        await world.bclass(name, { provider: { auth: { clientSecretRef: { name: credentialOf(name) } } } });
         await world.namespace(place(name).namespace);
       },
       async remove(name) {
         const data = { 'client-secret': base64(world.stack.manager.clientSecret) };
-        await world.stack.kube.mergePatch(secretResource, { namespace: operatorNamespace, name }, { data });
+        await world.stack.kube.mergePatch(
+          secretResource,
+          { namespace: operatorNamespace, name: credentialOf(name) },
+          { data },
+        );
       },
     },
     {

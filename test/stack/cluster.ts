@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { SetupError } from '../../scripts/long-step.mjs';
 import { findOrBuildBinaries } from '../control-plane/binaries.ts';
-import { startControlPlane, type ControlPlane } from '../control-plane/control-plane.ts';
+import { startControlPlane, type ControlPlane, type ControlPlaneOptions } from '../control-plane/control-plane.ts';
 
 export interface Cluster {
   /** A kubectl program. */
@@ -22,8 +22,8 @@ export interface Cluster {
   stop(): Promise<void>;
 }
 
-export async function startCluster(): Promise<Cluster> {
-  return clusterOf(await startControlPlane());
+export async function startCluster(options: ControlPlaneOptions = {}): Promise<Cluster> {
+  return clusterOf(await startControlPlane(options));
 }
 
 const clusterOf = (controlPlane: ControlPlane): Cluster => ({

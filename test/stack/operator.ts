@@ -26,7 +26,8 @@ export class OperatorProcess {
   readonly #guardian: Guardian;
   readonly #options: OperatorOptions;
   readonly #kubeconfig: string;
-  #running: { readonly process: GuardedProcess; readonly httpPort: number } | undefined;
+  #running: GuardedProcess | undefined;
+  #httpPort = 0;
 
   constructor(guardian: Guardian, options: OperatorOptions) {
     this.#guardian = guardian;
@@ -64,8 +65,9 @@ export class OperatorProcess {
       },
       endWith: 'SIGTERM',
     });
+    this.#running = running;
     const [, port] = await waitForLine(running, /"httpPort":(\d+)[^]*"msg":"leading"/, before);
-    this.#running = { process: running, httpPort: Number(port) };
+    this.#httpPort = Number(port);
   }
 
   /** SIGTERM: it finishes what it writes and hands the Lease back. */
@@ -79,11 +81,11 @@ export class OperatorProcess {
 
   /** How it ended; undefined while it runs. */
   ended(): string | undefined {
-    return this.#running ? this.#running.process.ended() : 'never started';
+    return this.#running ? this.#running.ended() : 'never started';
   }
 
   async metrics(): Promise<string> {
-    const response = await fetch(`http://127.0.0.1:${this.#running?.httpPort ?? 0}/metrics`);
+    const response = await fetch(`http://127.0.0.1:${this.#httpPort}/metrics`);
     return response.text();
   }
 
@@ -94,7 +96,7 @@ export class OperatorProcess {
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {
-    this.#running?.process.signal(signal);
-    await this.#running?.process.whenEnded();
+    this.#running?.signal(signal);
+    await this.#running?.whenEnded();
   }
 }

@@ -25,6 +25,8 @@ export interface StackOptions {
   readonly context?: string;
   /** In a borrowed cluster: namespaces that the caller makes; they must not be there yet, and go at the end. */
   readonly namespaces?: readonly string[];
+  /** Added to the flags of the API server, where it is not somebody else's. */
+  readonly apiServerArgs?: readonly string[];
   /** Arguments of the emulator beside ports and state folder. */
   readonly emulatorArgs?: readonly string[];
   /** Values of the chart, which decide what the operator may do and where it works. Else it is as deploy/install.yaml. */
@@ -93,7 +95,10 @@ async function bringUp(
   });
   // Reported below; meanwhile nobody waits for it.
   emulatorStarts.catch(() => undefined);
-  const cluster = context === undefined ? await startCluster() : await borrowCluster(context, guardian.dir);
+  const cluster =
+    context === undefined
+      ? await startCluster({ apiServerArgs: options.apiServerArgs ?? [] })
+      : await borrowCluster(context, guardian.dir);
   undo.add(() => cluster.stop());
   if (context !== undefined) await refuseIfInUse(cluster, context, [operatorNamespace, ...namespaces]);
   onPart('control plane');
