@@ -139,11 +139,17 @@ if [ -z "$yes" ]; then
 fi
 
 # COMMIT is sent only when the dump is complete. A dump that breaks off ends the session, and with it the transaction.
+# psql ends with 2 when the connection is lost, and has noted in a file whether COMMIT was about to be sent by then.
 {
   echo 'BEGIN;'
-  pg_dump --data-only --no-owner "${dump_options[@]}" -d service=from && echo 'COMMIT;'
-} | psql -X -q -v ON_ERROR_STOP=1 -o /dev/null -f - service=to ||
+  pg_dump --data-only --no-owner "${dump_options[@]}" -d service=from &&
+    printf '\\o %s\n\\qecho\n\\o /dev/null\nCOMMIT;\n' "'$dir/committing'"
+} | { psql -X -q -v ON_ERROR_STOP=1 -o /dev/null -f - service=to || { echo "$?" >"$dir/code" && false; }; } || {
+  if [ -e "$dir/committing" ] && [ "$(cat "$dir/code" 2>/dev/null)" = 2 ]; then
+    fail "the connection was lost during COMMIT, so it is not known whether the rows were written: all of them, or none. Run this again: if they were, it says so and writes nothing."
+  fi
   fail "nothing was written: the transaction was rolled back. What stopped it stands above."
+}
 
 echo
 for index in "${!full_names[@]}"; do

@@ -130,7 +130,10 @@ export const managedByLabel = { key: 'app.kubernetes.io/managed-by', value: 'lak
 /** On the DatabaseBranch CRD: its objects can be bound by implementations of servicebinding.io. */
 export const provisionedServiceLabel = { key: 'servicebinding.io/provisioned-service', value: 'true' } as const;
 
-/** Annotations of other tools that we set on our Secret: a fresh token is no reason to restart or to refresh anything. */
+/**
+ * Annotations of other tools that we set on our Secret, unless its template does: a fresh token is no reason to restart
+ * or to refresh anything that reads the mounted files.
+ */
 export const quietAnnotations = {
   'reloader.stakater.com/ignore': 'true',
   'argocd.argoproj.io/ignore-resource-updates': 'true',

@@ -82,6 +82,19 @@ test('what is written is read back', () => {
   expect(seen.is === 'ours' && seen.secret.token.reveal()).toBe('to/k=n');
 });
 
+test('Reloader passes the Secret over, unless the template asks it not to', () => {
+  const ignore = 'reloader.stakater.com/ignore';
+  const asking = { ...shape, template: { ...shape.template, annotations: { [ignore]: 'false' } } };
+  const quiet = renderSecret('db', owner, shape, credential);
+  const loud = renderSecret('db', owner, asking, credential);
+  expect(quiet.metadata.annotations).toHaveProperty([ignore], 'true');
+  expect(loud.metadata.annotations).toHaveProperty([ignore], 'false');
+  // Taken out of the template again, it is back at once.
+  const keys = { data: [], labels: [], annotations: [ignore] };
+  const patch = secretPatch(quiet, { resourceVersion: '9', keys }) as { metadata: { annotations: object } };
+  expect(patch.metadata.annotations).toHaveProperty([ignore], 'true');
+});
+
 test('the template adds keys, labels and annotations, and never replaces ours', () => {
   const secret = renderSecret(
     'db',

@@ -162,6 +162,7 @@ export function renderSecret(
       namespace: owner.namespace,
       labels: { ...shape.template.labels, [managedByLabel.key]: managedByLabel.value },
       annotations: {
+        ...quietAnnotations,
         ...shape.template.annotations,
         [annotationKey.owner]: `${owner.namespace}/${owner.name}`,
         [annotationKey.branchId]: binding.branchId,
@@ -174,7 +175,6 @@ export function renderSecret(
         [annotationKey.rotateTokenHash]: credential.rotateTokenHash,
         [annotationKey.shapeHash]: shapeHash(shape),
         [annotationKey.keys]: printKeys(keys),
-        ...quietAnnotations,
       },
       ownerReferences: [owner.reference],
     },

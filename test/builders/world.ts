@@ -130,6 +130,7 @@ const calm: MemoryView = {
   postedMsAgo: undefined,
   write: undefined,
   secretReadInMs: minutes(1),
+  untold: false,
   checkInMs: minutes(10),
   checkedMsAgo: minutes(1),
   unnoted: [],

@@ -33,13 +33,16 @@ const asItWas = `
   CREATE TABLE good AS SELECT n FROM generate_series(1, 5) AS n;
   CREATE TABLE refusing AS SELECT n FROM generate_series(1, 5) AS n;
   CREATE TABLE cut AS SELECT n FROM generate_series(1, 50) AS n;
-  CREATE TABLE asked AS SELECT 1 AS id`;
+  CREATE TABLE asked AS SELECT 1 AS id;
+  CREATE TABLE doubtful AS SELECT 1 AS id`;
 const theHarm = `
   INSERT INTO orders (note) VALUES ('came later');
   DELETE FROM items; DELETE FROM orders;
   DELETE FROM changed WHERE id > 2; UPDATE changed SET note = 'new' WHERE id = 1;
   DELETE FROM good; DELETE FROM refusing; ALTER TABLE refusing ADD CHECK (n < 4);
-  DELETE FROM cut; DELETE FROM asked`;
+  DELETE FROM cut; DELETE FROM asked; DELETE FROM doubtful;
+  CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END';
+  CREATE CONSTRAINT TRIGGER die AFTER INSERT ON doubtful DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION die()`;
 
 let world: World;
 let production: Login;
@@ -162,6 +165,13 @@ test('a dump that breaks off leaves nothing behind', async () => {
   expect(output).toContain('nothing was written');
   expect(code).toBe(1);
   expect(await countIn('cut')).toBe(0);
+});
+
+test('a connection that is lost during COMMIT leaves in doubt what was written, and it says so', async () => {
+  const { code, output } = await restoreRows(['--from', from, '--to', to, '--table', 'doubtful', '--yes']);
+  expect(output).toContain('it is not known whether the rows were written');
+  expect(output).not.toContain('nothing was written:');
+  expect(code).toBe(1);
 });
 
 test('it asks before it writes, and takes nothing but yes', async () => {

@@ -110,6 +110,7 @@ export const memories: fc.Arbitrary<MemoryView> = but(quiet.memory, {
   postedMsAgo: agoMs,
   write: fc.record({ message: fc.constant('denied by a webhook'), nextInMs: aheadMs }),
   secretReadInMs: fc.constantFrom(1, 30_000),
+  untold: fc.constant(true),
   checkInMs: fc.constantFrom(0, 1),
   checkedMsAgo: fc.constantFrom(0, 4_999, 5_000, Infinity),
   deletionFailures: fc.constantFrom(2, 3, 8),

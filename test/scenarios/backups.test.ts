@@ -149,6 +149,39 @@ test('a create under way, status wiped: its branch is found, and no second one i
   expect(ids()).toHaveLength(1);
 });
 
+/** A branch that may have children has no end at the provider: nobody but the operator removes it. */
+const forks = { className: 'other', children: 'Allow' as const, expiration: { ttl: '300h' } };
+/** Objects of this one are looked at eight and a half minutes after a start: too late for these stories. */
+const other = { metadata: { name: 'other' } };
+
+test('a candidate given up while its record is lost is found, and goes', async () => {
+  begin({ behaviour: { initMs: 20_000 }, classes: [other] }).launch();
+  world.apply('db', forks);
+  await world.until('the candidate is on record', () => world.object('db')?.status?.candidate !== undefined);
+  const [first] = ids();
+  wipeStatus();
+  reset('1');
+  await world.settle(7 * minuteMs);
+  expect(world.ready('db')).toBe('True');
+  expect(ids()).toEqual([servedId()]);
+  expect(ids()).not.toContain(first);
+});
+
+test('a branch asked for by an operator that died before it said so, and given up then, is found, and goes', async () => {
+  begin({ behaviour: { initMs: 900, notFoundAfterCreateMs: 5000 }, classes: [other] }).launch();
+  world.apply('db', forks);
+  await world.until('the branch was asked for', () => ids().length === 1);
+  expect(world.object('db')?.status?.candidate).toBeUndefined();
+  const [first] = ids();
+  for (const { kill } of world.processes) kill();
+  reset('1');
+  world.launch();
+  // Two minutes until the provider surely shows it, and its drain.
+  await world.settle(9 * minuteMs);
+  expect(ids()).toEqual([servedId()]);
+  expect(ids()).not.toContain(first);
+});
+
 test('a reset under way, status wiped: the Secret says what is served, the spec what is wanted, and it goes on', async () => {
   const first = await given();
   world.emulator.faults.set({ initMs: 60_000 });

@@ -109,6 +109,10 @@ test.each([
   expect(world.ready('db')).toBe(`False ${reason}`);
   expect(world.condition('db', 'Stalled')?.reason).toBe(reason);
   expect(creates()).toEqual([]);
+  // Not when the instant comes either.
+  await world.settle(3 * hourMs);
+  expect(world.ready('db')).toBe(`False ${reason}`);
+  expect(creates()).toEqual([]);
 });
 
 test('what the class comes to allow goes on by itself', async () => {

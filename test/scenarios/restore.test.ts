@@ -172,8 +172,9 @@ describe('the straight path', () => {
     await world.settle();
     expect(world.object('undo')?.spec.className).toBe('other');
     // The branch did not exist at that instant.
-    expect(world.succeeded('undo')).toBe('Unknown RestoreWindowExceeded');
-    expect(said()).toMatch(/^DatabaseBranch undo: source branch/);
+    expect(world.succeeded('undo')).toBe('False RestoreWindowExceeded');
+    expect(kstatusOf(restored())).toBe('Failed');
+    expect(said()).toMatch(/before its source was made/);
     await world.settle(hourMs);
     world.restore('later', { ago: '30m' }, { source: { databaseBranchRef: { name: 'db' } } });
     await world.settle();
@@ -248,6 +249,52 @@ describe('what is refused', () => {
     expect(world.emulator.admin.log().filter(({ what }) => what === 'credential.mint')).toEqual([]);
     await world.settle(3 * hourMs);
     expect(made()).toBe(1);
+  });
+
+  test('a position beyond the end of the log: refused in the words of the provider, and nothing is made when it comes', async () => {
+    await begin();
+    world.restore('undo', { lsn: formatLsn(BigInt(Date.parse('2026-11-25T15:00:00Z'))) });
+    await world.settle(minuteMs);
+    expect(world.succeeded('undo')).toBe('Unknown Restoring');
+    await world.settle(4 * minuteMs);
+    expect(world.succeeded('undo'), world.describe()).toBe('False CreateRefused');
+    expect(kstatusOf(restored())).toBe('Failed');
+    expect(said()).toMatch(/is beyond the end of the log of the source branch/);
+    expect(world.condition('undo', 'Stalled')?.message).toMatch(/is beyond the end of the log of the source branch/);
+    await world.settle(4 * hourMs);
+    expect(made()).toBe(0);
+  });
+
+  test('the window passes while it waits for a slot: over for good, also when the class allows more and a slot is free', async () => {
+    await begin([
+      { spec: { restore: { allowed: true, maxAge: '2h10m', via: 'Any' }, limits: { total: 1, reserve: 0 } } },
+    ]);
+    world.apply('db');
+    await world.settle();
+    world.restore('undo', past);
+    await world.settle(minuteMs);
+    expect(said()).toMatch(/^DatabaseBranch undo: ClassLimitReached/);
+    await world.settle(10 * minuteMs);
+    expect(world.succeeded('undo'), world.describe()).toBe('False RestoreWindowExceeded');
+    expect(world.ready('undo')).toBe('False RestoreWindowExceeded');
+    changeClass(({ spec }) => void (spec.restore = { allowed: true, maxAge: '168h', via: 'Any' }));
+    world.kube.delete(databaseBranchResource, { namespace: 'pr-1', name: 'db' });
+    await world.settle(hourMs);
+    expect(ids()).toEqual([]);
+    expect(made()).toBe(1);
+  });
+
+  test('a source that does not exist: over after two minutes, and nothing is made when it comes', async () => {
+    await begin();
+    world.restore('undo', past, { source: { databaseBranchRef: { name: 'db' } } });
+    await world.settle(minuteMs);
+    expect(world.succeeded('undo')).toBe('Unknown SourceRefNotFound');
+    await world.settle(2 * minuteMs);
+    expect(world.succeeded('undo')).toBe('False RestoreSourceNotFound');
+    expect(kstatusOf(restored())).toBe('Failed');
+    world.apply('db', { children: 'Allow' });
+    await world.settle(minuteMs);
+    expect(madeObjects()).toBe(0);
   });
 
   test('a class that goes half-way: what its object says, and on when the class is back', async () => {

@@ -1,6 +1,6 @@
 // DatabaseBranch: what a developer, a chart or CI applies to get a database of their own.
 import * as z from 'zod';
-import { managedByLabel, quietAnnotations, secretKeys } from '../names.ts';
+import { managedByLabel, secretKeys } from '../names.ts';
 import { databaseBranchStatus } from './database-branch-status.ts';
 import {
   celText,
@@ -150,10 +150,12 @@ const template = z.object({
   annotations: withRules(
     z.record(z.string(), z.string().max(4096)).meta({ maxProperties: 32 }),
     keysAreQualifiedNames,
-    refusedMetadata(Object.keys(quietAnnotations).filter((key) => !key.startsWith('argocd.argoproj.io/'))),
+    refusedMetadata([]),
   )
     .exactOptional()
-    .describe('Further annotations of the Secret.'),
+    .describe(
+      'Further annotations of the Secret. reloader.stakater.com/ignore: "false" lets Reloader restart its users at each new token.',
+    ),
 });
 
 export const credentials = z.object({

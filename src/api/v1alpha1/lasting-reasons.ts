@@ -153,7 +153,8 @@ export const lastingReasons = {
       terminal: true,
     },
     RestoreTimeInFuture: {
-      meaning: 'The instant has not come yet by the clock of the operator’s node.',
+      meaning:
+        'The instant that was asked for had not come yet by the clock of the operator’s node. Nothing is made when it comes, unless another branch is served meanwhile.',
       remedy: 'Ask for an instant that has passed, and check its zone: Z is UTC.',
       terminal: true,
     },
@@ -182,6 +183,13 @@ export const lastingReasons = {
         'Create another restore with another spec.branchTemplate.metadata.name; or delete that object, if nobody needs it: the restore then goes on by itself.',
       terminal: true,
     },
+    RestoreSourceNotFound: {
+      meaning:
+        'The DatabaseBranch named in spec.source.databaseBranchRef of the restore did not exist, and did not come within two minutes.',
+      remedy:
+        'Create another PointInTimeRestore that names a DatabaseBranch of this namespace which existed at that instant.',
+      terminal: true,
+    },
     RestoredBranchGone: {
       meaning: 'The DatabaseBranch of the restore was deleted, or came to its end, before it was ready.',
       remedy: 'Create another PointInTimeRestore, if the data is still needed.',
@@ -192,7 +200,8 @@ export const lastingReasons = {
     CreateRefused: {
       meaning:
         'The provider has refused to create the branch for two minutes, and not for want of room. The message holds its words.',
-      remedy: 'Do what the provider’s words ask for. The create is repeated every 10 seconds.',
+      remedy:
+        'Do what the provider’s words ask for. The create is repeated every minute; but a past that the provider refuses is not asked for again: ask for another, with another PointInTimeRestore, or another spec.source and a new spec.reset.token in the same edit.',
       terminal: true,
     },
     RoleRefused: {

@@ -51,14 +51,11 @@ async function run(deps: ActDeps, sighting: Sighting, plan: Step, signal: AbortS
     case 'wait':
     case 'record':
       return done;
-    case 'claim':
-      return {
-        is: 'done',
-        object: deps.memory.wrote(
-          object,
-          await addFinalizer(kube, databaseBranchResource, object, databaseBranchFinalizer, { signal }),
-        ),
-      };
+    case 'claim': {
+      const claimed = await addFinalizer(kube, databaseBranchResource, object, databaseBranchFinalizer, { signal });
+      deps.memory.of(sighting.world.uid).isNew = true;
+      return { is: 'done', object: deps.memory.wrote(object, claimed) };
+    }
     case 'release':
       await removeFinalizer(kube, databaseBranchResource, object, databaseBranchFinalizer, { signal });
       return done;

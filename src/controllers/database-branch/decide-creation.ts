@@ -1,9 +1,10 @@
 // The straight path of a branch that is not served yet, and the way back for one whose Secret is gone. Pure.
 import { Reason } from '../../api/v1alpha1/reasons.ts';
 import type { Branch } from '../../lakebase/model.ts';
+import { instantProblem, type PastProblem } from '../restores.ts';
 import { decidePost, isUnderWay, standInLine, unseen } from './decide-post.ts';
 import { prepare } from './decide-preparation.ts';
-import { usedUp } from './ended.ts';
+import { impossible, usedUp } from './ended.ts';
 import { isGone, notOurs } from './ours.ts';
 import { hold, look, stall, trouble, waitFor, type Plan } from './plan.ts';
 import { holdsAnotherPast, pastProblem } from './past.ts';
@@ -12,7 +13,7 @@ import { isReset, type BranchView, type World } from './world.ts';
 
 /** Whether there is such a branch already, and if it is the object's own; the rest is its preparation. */
 export function decideCreation(world: World, wish: Wish, view: BranchView, now: Date): Plan {
-  const obstacle = obstacleOf(world, wish, view, now);
+  const obstacle = obstacleOf(world, wish, view);
   if (obstacle) return hold(obstacle);
   if (world.namespaceTerminating)
     return waitFor(Reason.NamespaceTerminating, 'the namespace is being deleted: nothing new is made in it', {
@@ -22,21 +23,27 @@ export function decideCreation(world: World, wish: Wish, view: BranchView, now: 
   switch (branch.seen) {
     case 'notAsked':
       // Whoever waits for a slot asks for nothing but the slot: one LIST does for all who wait.
-      return (waitsOnly(world, wish, view) ? standInLine(world, wish) : undefined) ?? look('branch', view);
+      return (waitsOnly(world, wish, view, now) ? standInLine(world, wish) : undefined) ?? look('branch', view);
     case 'unknown':
       return trouble(branch.error);
-    case 'absent':
+    case 'absent': {
+      const untimely = isBegun(view) ? undefined : instantRefused(world, wish, now);
+      if (untimely) return impossible(world, untimely);
       // A candidate that was seen and is gone would be a new create.
       if (!world.problems[0]) return decidePost(world, wish, view, now);
       return isUnderWay(view) ? unseen(world, wish, view, undefined) : hold(world.problems[0]);
+    }
     case 'present':
       return accept(world, wish, view, branch.value, now);
   }
 }
 
 /** There is nothing left to look at, and nothing to give up for a slot. */
-const waitsOnly = (world: World, { strategy }: Wish, { memory }: BranchView): boolean =>
-  memory.vacant && !(strategy === 'Replace' && isReset(world));
+const waitsOnly = (world: World, wish: Wish, { memory }: BranchView, now: Date): boolean =>
+  memory.vacant && !(wish.strategy === 'Replace' && isReset(world)) && !instantRefused(world, wish, now);
+
+/** Asked for once, it is looked for, though the window has passed meanwhile. */
+const isBegun = (view: BranchView): boolean => view.uid !== undefined || isUnderWay(view);
 
 /** The served branch of an object that asks for another one, and whose Secret is gone or has to be proved anew. */
 export function heal(world: World, wish: Wish, now: Date): Plan | undefined {
@@ -50,7 +57,7 @@ export function heal(world: World, wish: Wish, now: Date): Plan | undefined {
   return accept(world, wish, served, served.branch.value, now);
 }
 
-function obstacleOf(world: World, wish: Wish, view: BranchView, now: Date): Problem | undefined {
+function obstacleOf(world: World, wish: Wish, view: BranchView): Problem | undefined {
   const { secret, secretNameTakenBy, problems, served, paused } = world;
   const owned = (message: string): Problem => ({ reason: Reason.SecretNotOwned, message });
   if (secret.is === 'foreign')
@@ -64,15 +71,19 @@ function obstacleOf(world: World, wish: Wish, view: BranchView, now: Date): Prob
   // What is served, or was accepted before, goes on.
   if (served === view) return undefined;
   if (paused !== 'no') return pausedChange;
-  // Asked for once, it is looked for, though the window has passed meanwhile.
-  const begun = view.uid !== undefined || isUnderWay(view);
-  if (begun) return isReset(world) ? problems[0] : undefined;
-  return problems[0] ?? pastRefused(world, wish, now);
+  if (isBegun(view)) return isReset(world) ? problems[0] : undefined;
+  return problems[0] ?? pastRefused(world, wish);
 }
 
-function pastRefused({ bclass, asker, object }: World, { past }: Wish, now: Date): Problem | undefined {
-  return past && bclass && pastProblem(past, bclass, asker, { now, created: object.metadata.creationTimestamp });
-}
+/** What the class does not allow now, it may come to allow. */
+const pastRefused = ({ bclass, asker }: World, { past }: Wish): Problem | undefined =>
+  past && bclass && pastProblem(bclass, asker);
+
+/** What no time mends: an instant that is too old gets older, and one of the future was a mistake. */
+const instantRefused = ({ bclass, object }: World, { past }: Wish, now: Date): PastProblem | undefined =>
+  past?.is === 'time' && bclass
+    ? instantProblem(past.requested, bclass, { now, created: object.metadata.creationTimestamp })
+    : undefined;
 
 const pausedChange: Problem = {
   reason: Reason.PausedByAnnotation,

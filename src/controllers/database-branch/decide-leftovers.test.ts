@@ -160,6 +160,7 @@ test.each<[string, WorldChange, string]>([
   ],
   ['when one is due a moment later', { ...recorded(superseded(-4999)), memory: { checkedMsAgo: 5000 } }, 'nothing'],
   ['at the usual check', { memory: { checkInMs: 0 } }, 'look around family'],
+  ['at a check for what no status tells of', { memory: { checkInMs: 0, untold: true } }, 'look around freshFamily'],
   ['before the usual check', { memory: { checkInMs: 1 } }, 'nothing'],
 ])('leftovers are looked for: %s', (_sentence, change, expected) => expect(step(change)).toBe(expected));
 

@@ -20,7 +20,8 @@ export function decideLeftovers(world: World, wish: Wish, now: Date): Plan | und
   const { family } = world;
   if (family.seen === 'notAsked') {
     if (leftoversDueMs(world, now) <= 0) return lookAround('freshFamily');
-    return world.memory.checkInMs <= 0 ? lookAround('family') : undefined;
+    if (world.memory.checkInMs > 0) return undefined;
+    return lookAround(world.memory.untold ? 'freshFamily' : 'family');
   }
   for (const view of leftovers(world)) {
     const plan = leftoverStep(world, wish, view, now);

@@ -1,14 +1,15 @@
 // Whether to ask the provider for the branch, and what its silence or its refusal means. Pure.
+import { ConditionType } from '../../api/v1alpha1/conditions.ts';
 import { Reason } from '../../api/v1alpha1/reasons.ts';
 import { findCondition } from '../../kit/conditions.ts';
 import type { LakebaseError } from '../../lakebase/errors.ts';
 import { expiryToAsk } from './decide-upkeep.ts';
-import { usedUp } from './ended.ts';
+import { askForAnother, impossible, usedUp } from './ended.ts';
 import { nextCeilingMs } from './lease.ts';
 import type { Because, Verdict } from './line.ts';
 import { isBeingDeleted, isGone, mayBeDeleted } from './ours.ts';
 import { askAgainMs } from './pacing.ts';
-import { sourceProblem } from './past.ts';
+import { sourceProblem, sourceTooYoung } from './past.ts';
 import { isQuota, look, lookAround, stall, trouble, waitFor, type Plan, type Wait } from './plan.ts';
 import type { Problem, Wish } from './wish.ts';
 import { isReset, type BranchView, type Place, type World } from './world.ts';
@@ -30,8 +31,10 @@ export function decidePost(world: World, wish: Wish, view: BranchView, now: Date
     const full = world.place.seen === 'unknown' ? undefined : standInLine(world, wish);
     if (full) return full;
   }
-  if (postedMsAgo !== undefined && postedMsAgo < againMs(view) && !shorterIsLeft(wish, view))
-    return unseen(world, wish, view, refusal);
+  if (postedMsAgo !== undefined && postedMsAgo < againMs(view) && !shorterIsLeft(wish, view)) {
+    const wait = unseen(world, wish, view, refusal);
+    return refusedForGood(world, wish, refusal, wait) ?? wait;
+  }
   const obstacle = ofThePast(world, wish, view) ?? used(world, wish, view) ?? makeRoom(world, wish, view);
   return obstacle ?? placed(world, wish, view, now);
 }
@@ -53,8 +56,10 @@ function ofThePast(world: World, wish: Wish, view: BranchView): Plan | undefined
   if (source.seen === 'notAsked') return look('source', view);
   if (source.seen === 'unknown') return trouble(source.error);
   if (source.seen === 'absent' || isGone(source.value)) return stall(nothingToForkFrom(world, wish));
-  const problem = sourceProblem(wish.past, source.value);
-  return problem && stall(problem);
+  const problem = sourceProblem(source.value);
+  if (problem) return stall(problem);
+  const tooYoung = sourceTooYoung(wish.past, source.value);
+  return tooYoung && impossible(world, tooYoung);
 }
 
 function used(world: World, wish: Wish, view: BranchView): Plan | undefined {
@@ -176,6 +181,20 @@ export function unseen(world: World, wish: Wish, view: BranchView, refusal: Lake
   return stuckCreate(refusal, wish, pace);
 }
 
+/** A position beyond the end of the log comes to exist, hours later: by then nobody expects the branch. */
+function refusedForGood(
+  world: World,
+  { past }: Wish,
+  refusal: LakebaseError | undefined,
+  wait: Wait,
+): Plan | undefined {
+  const { reason, message } = wait;
+  const said = findCondition(world.object.status?.conditions ?? [], ConditionType.Stalled);
+  // First the provider's words go on record: the end leaves them there.
+  const isFinal = past && refusal?.code === 'invalid' && reason === Reason.CreateRefused && said?.reason === reason;
+  return isFinal ? impossible(world, { reason, message }) : undefined;
+}
+
 /** The class asks for its project seldom, so what it says may be an hour old: a LIST that finds no project knows better. */
 const projectMissing = ({ bclass }: World, { project }: Wish): Problem => ({
   reason: Reason.ProjectNotFound,
@@ -200,11 +219,9 @@ function stuckCreate(refusal: LakebaseError | undefined, wish: Wish, pace: Parti
     );
   }
   if (isQuota(refusal)) return { ...trouble(refusal), ...pace };
-  return {
-    ...stall({
-      reason: Reason.CreateRefused,
-      message: `the provider refuses to create the branch: ${refusal.message}. Do what its words ask for; the create is repeated by itself`,
-    }),
-    ...pace,
-  };
+  const message =
+    wish.past && refusal.code === 'invalid'
+      ? `the provider refuses to make the past that was asked for: ${refusal.message}. ${askForAnother}`
+      : `the provider refuses to create the branch: ${refusal.message}. Do what its words ask for; the create is repeated by itself`;
+  return { ...stall({ reason: Reason.CreateRefused, message }), ...pace };
 }

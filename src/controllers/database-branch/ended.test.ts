@@ -190,8 +190,28 @@ test.each([
   ['LeaseLapsed', 'stalled LeaseLapsed', 'nobody extended the lease'],
   ['DeletedExternally', 'stalled DeletedExternally', 'somebody deleted the branch'],
   ['OfAnotherVersion', 'stalled Expired', 'the object expired'],
+  ['TimeSkewTooLarge', 'stalled TimeSkewTooLarge', 'did not make the past'],
+  ['RestoreWindowExceeded', 'stalled RestoreWindowExceeded', 'lies before what can be gone back to'],
+  ['RestoreTimeInFuture', 'stalled RestoreTimeInFuture', 'had not come yet at t'],
+  ['CreateRefused', 'stalled CreateRefused', 'is not asked again since t'],
 ])('what is said of an end: %s', (reason, expected, words) => {
-  const wait = endedWait({ reason, time: 't' });
+  const wait = endedWait({ reason, time: 't' }, object);
   expect(told(wait)).toBe(expected);
   expect(wait.message).toContain(words);
+});
+
+test.each([
+  ['CreateRefused', 'CreateRefused', 'in its own words'],
+  ['SourceNotFound', 'CreateRefused', 'the provider refused'],
+  ['Expired', 'Expired', 'the object expired'],
+])('what was said of %s, when it ends as %s', (reason, ended, words) => {
+  const said = {
+    type: 'Stalled',
+    status: 'True',
+    reason,
+    message: 'in its own words',
+    lastTransitionTime: '',
+  } as const;
+  const before = { ...object, status: { observedGeneration: 1, conditions: [said] } };
+  expect(endedWait({ reason: ended, time: 't' }, before).message).toContain(words);
 });

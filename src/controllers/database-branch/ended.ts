@@ -1,5 +1,7 @@
 // When a branch has ended, what is then taken away, and what is said. Pure.
+import { ConditionType } from '../../api/v1alpha1/conditions.ts';
 import { Reason } from '../../api/v1alpha1/reasons.ts';
+import { findCondition } from '../../kit/conditions.ts';
 import { isAway, isBeingDeleted, isStranger, isThere, mayBeDeleted, type ThereView } from './ours.ts';
 import { isTold } from './past.ts';
 import {
@@ -10,6 +12,7 @@ import {
   trouble,
   waitFor,
   type EndReason,
+  type PastReason,
   type Plan,
   type Wait,
 } from './plan.ts';
@@ -85,6 +88,24 @@ const projectGone = (project: string): Problem => ({
   message: `project ${project} does not exist any more, or the service principal of spec.provider.auth of the class may not see it; nothing is concluded about the branch. Give it CAN_MANAGE on the project, or delete this object`,
 });
 
+/**
+ * A past that cannot be had: the object ends, so that nothing is made hours later that nobody expects any more. Not while
+ * anything of it is there, or might be: an end deletes all.
+ */
+export function impossible({ served, family }: World, problem: Problem & { readonly reason: PastReason }): Plan {
+  if (served) return stall(problem);
+  switch (family.seen) {
+    case 'notAsked':
+      return lookAround('freshFamily');
+    case 'unknown':
+      return trouble(family.error);
+    case 'absent':
+      return stall(problem);
+    case 'present':
+      return family.value.branches.some(isThere) ? stall(problem) : { do: 'markEnded', reason: problem.reason };
+  }
+}
+
 /** An id that was once deleted is never used again: what it held is gone, and nobody may take the new for the old. */
 export function usedUp({ object, served }: World, view: BranchView): Plan {
   const token = object.spec.reset?.token ?? '';
@@ -102,11 +123,11 @@ export function decideEnded(world: World, ended: Ended): Plan {
   if (secret.is === 'ours') return { do: 'deleteSecret', secret: secret.secret, why };
   if (secret.is === 'damaged' || secret.is === 'restored') return { do: 'deleteSecret', secret, why };
   if (family.seen === 'notAsked' && world.wish) return lookAround('freshFamily');
-  if (family.seen === 'unknown') return { ...endedWait(ended), lookInMs: trouble(family.error).lookInMs };
+  if (family.seen === 'unknown') return { ...endedWait(ended, world.object), lookInMs: trouble(family.error).lookInMs };
   const left = family.seen === 'present' ? family.value.branches.filter(isThere) : [];
   if (mustTell(world, ended, left)) return { do: 'record' };
   return remains(
-    ended,
+    endedWait(ended, world.object),
     left.filter(({ branch }) => !isStranger(world, branch.value)),
   );
 }
@@ -118,11 +139,10 @@ const mustTell = ({ object, wish }: World, { reason }: Ended, left: readonly The
   !isTold(wish.past, object.status?.restored) &&
   left.some(({ id, branch }) => id === wish.branchId && branch.value.state === 'READY');
 
-function remains(ended: Ended, left: readonly ThereView[]): Plan {
+function remains(wait: Wait, left: readonly ThereView[]): Plan {
   const next = left.find((view) => mayBeDeleted(view.branch.value) && !isBeingDeleted(view));
   if (next) return { do: 'deleteBranch', branch: next.branch.value, why: 'its object has ended' };
   const stuck = left.find(({ branch }) => !mayBeDeleted(branch.value));
-  const wait = endedWait(ended);
   if (left.length > 0 && !stuck) return { ...wait, transition: 'delete' };
   // Nothing is left, and nothing but an edit of the object will change that.
   if (!stuck) return { ...wait, lookInMs: Infinity };
@@ -143,14 +163,22 @@ const reasons: Readonly<Record<EndReason, Reason>> = {
   DeletedExternally: Reason.DeletedExternally,
   TimeSkewTooLarge: Reason.TimeSkewTooLarge,
   RestoreWindowExceeded: Reason.RestoreWindowExceeded,
+  RestoreTimeInFuture: Reason.RestoreTimeInFuture,
+  CreateRefused: Reason.CreateRefused,
 };
 
 const isEndReason = (reason: string): reason is EndReason => Object.hasOwn(reasons, reason);
 
-export function endedWait({ reason, time }: Ended): Wait {
+export function endedWait({ reason, time }: Ended, { status }: World['object']): Wait {
   const known = isEndReason(reason) ? reason : 'Expired';
-  return stall({ reason: reasons[known], message: endedMessage(known, time) });
+  const said = findCondition(status?.conditions ?? [], ConditionType.Stalled);
+  // The provider's words stand nowhere else.
+  const words = known === 'CreateRefused' && said?.reason === known ? said.message : endedMessage(known, time);
+  return stall({ reason: reasons[known], message: words });
 }
+
+export const askForAnother =
+  'Ask for another past: with another PointInTimeRestore, or another spec.source and a new spec.reset.token in the same edit';
 
 function endedMessage(reason: EndReason, time: string): string {
   const again = 'Set a new spec.reset.token for a new branch';
@@ -160,9 +188,13 @@ function endedMessage(reason: EndReason, time: string): string {
     case 'LeaseLapsed':
       return `nobody extended the lease, and the provider removed the branch; seen at ${time}. ${again}`;
     case 'TimeSkewTooLarge':
-      return `the provider did not make the past that was asked for (status.restored); the branch was deleted without a login for it. Ask for another instant: with another PointInTimeRestore, or another spec.source and a new spec.reset.token in the same edit`;
+      return `the provider did not make the past that was asked for (status.restored); the branch was deleted without a login for it. ${askForAnother}`;
     case 'RestoreWindowExceeded':
-      return `the position that was asked for is older than spec.restore.maxAge of the class allows (status.restored); the branch was deleted without a login for it. Ask for a later one: with another PointInTimeRestore, or another spec.source and a new spec.reset.token in the same edit`;
+      return `the past that was asked for lies before what can be gone back to: by spec.restore.maxAge of the class, the history of the project, or the age of the source. No login was handed out. ${askForAnother}`;
+    case 'RestoreTimeInFuture':
+      return `the instant that was asked for had not come yet at ${time}, and nothing is made when it comes. Check its zone. ${askForAnother}`;
+    case 'CreateRefused':
+      return `the provider refused to make the past that was asked for, and is not asked again since ${time}. ${askForAnother}`;
     case 'DeletedExternally':
       return `somebody deleted the branch at the provider; seen at ${time}. Nothing was made in its place. ${again}`;
   }

@@ -231,8 +231,8 @@ async function listedFamily(sights: Sights, freshness: Freshness): Promise<Seen<
   const { world, wish, memory } = sights;
   memory.of(world.uid).checkedAt = memory.now();
   const listed = await seen(() => snapshot(sights, freshness));
+  memory.lookedAround(world.uid, listed.seen === 'present');
   if (listed.seen !== 'present') return listed;
-  delete memory.of(world.uid).checkDue;
   const tag = parseBranchId(wish.branchId)?.tag;
   const isOurs = ({ id }: Branch): boolean => tag !== undefined && parseBranchId(id)?.tag === tag;
   const branches = listed.value.filter(isOurs).map((branch) => relative(sights, branch));

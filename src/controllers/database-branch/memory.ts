@@ -7,6 +7,7 @@ import type { DatabaseBranch } from '../../api/v1alpha1/database-branch.ts';
 import type { SecretSeen } from '../../credentials/secret.ts';
 import { carriedForMs, type Carried } from './carry.ts';
 import { Pace } from './pacing.ts';
+import { isBlank, mayHaveUntold } from './untold.ts';
 import type { BranchMemoryView, EndpointSeen, FailureView, LoginView, MemoryView } from './world.ts';
 
 export type SecretMemory = { readonly is: 'none' } | SecretSeen;
@@ -25,8 +26,12 @@ export interface Remembered {
   write?: { attempts: number; nextAt: number; message: string };
   /** When the branches of the object were last looked at together. */
   checkedAt?: number;
-  /** The status was lost, and with it what it knew of earlier branches. */
-  checkDue?: boolean;
+  /** Since when there may be branches that no status tells of, and that this process did not ask for. */
+  untoldSince?: number;
+  /** This process claimed it, and no status of it was written since: there is nothing yet that could have been lost. */
+  isNew?: boolean;
+  /** This process has looked at it before. */
+  met?: boolean;
   deletionFailures?: number;
   /** `lookedAt`: when it was last seen to go on. */
   transition?: { kind: string; since: number; lookedAt: number };
@@ -143,6 +148,14 @@ export class Memory {
     return [...branches].flatMap(([id, { started }]) => (started ? [id] : []));
   }
 
+  /** A LIST was tried that may show what no status tells of; what was asked for just before may show only later. */
+  lookedAround(uid: string, isSeen: boolean): void {
+    const memory = this.of(uid);
+    if (memory.untoldSince === undefined) return;
+    if (!isSeen) memory.untoldSince = this.now();
+    else if (this.now() - memory.untoldSince >= appearsWithinMs) delete memory.untoldSince;
+  }
+
   /** All branches of the object that the provider shows: one that was asked for long enough ago is not coming any more. */
   sawAll(uid: string, ids: ReadonlySet<string>): void {
     for (const [id, remembered] of this.of(uid).branches) {
@@ -168,6 +181,7 @@ export class Memory {
   wrote(before: DatabaseBranch, after: DatabaseBranch): DatabaseBranch {
     if (before.metadata.resourceVersion === after.metadata.resourceVersion) return after;
     const memory = this.of(after.metadata.uid ?? '');
+    if (!isBlank(after)) delete memory.isNew;
     // From now on the status says so.
     const { candidate, branch, superseded = [] } = after.status ?? {};
     for (const shown of [candidate, branch, ...superseded]) if (shown) delete memory.branches.get(shown.id)?.started;
@@ -175,6 +189,13 @@ export class Memory {
     replaced.add(before.metadata.resourceVersion ?? '');
     memory.written = { object: after, replaced };
     return after;
+  }
+
+  noteStatus(object: DatabaseBranch, hasSecret: boolean): void {
+    const memory = this.of(object.metadata.uid ?? '');
+    const isUntold = !memory.isNew && mayHaveUntold(object, { hasSecret, met: memory.met === true });
+    memory.met = true;
+    if (isUntold) memory.untoldSince ??= this.now();
   }
 
   now(): number {
@@ -199,6 +220,7 @@ export class Memory {
       ),
       write: memory.write && { message: memory.write.message, nextInMs: memory.write.nextAt - now },
       secretReadInMs: this.secretReadInMs(metadata.uid ?? ''),
+      untold: memory.untoldSince !== undefined,
       checkInMs: this.#checkInMs(spec.className, memory),
       checkedMsAgo: now - (memory.checkedAt ?? -Infinity),
       unnoted: this.#unnoted(metadata.uid ?? ''),
@@ -208,9 +230,12 @@ export class Memory {
   }
 
   /** All objects of a class are checked at the same instants, so that one LIST of the project does for all of them. */
-  #checkInMs(className: string, { checkedAt, checkDue }: Remembered): number {
+  #checkInMs(className: string, { checkedAt, untoldSince }: Remembered): number {
     const now = this.now();
-    if (checkDue) return Math.max(0, (checkedAt ?? -Infinity) + checkAgainMs - now);
+    if (untoldSince !== undefined) {
+      const again = (checkedAt ?? -Infinity) < untoldSince ? checkAgainMs : appearsWithinMs;
+      return Math.max(0, (checkedAt ?? -Infinity) + again - now);
+    }
     const offset = this.#leadingSince + checkIntervalMs * spread(className);
     const last = offset + Math.floor((now - offset) / checkIntervalMs) * checkIntervalMs;
     return (checkedAt ?? this.#leadingSince) < last ? 0 : last + checkIntervalMs - now;

@@ -66,7 +66,7 @@ export async function observe(deps: ObserveDeps, object: DatabaseBranch, signal:
   const { at: lookedFrom, value: carried } = deps.memory.takeCarried(object.metadata.uid ?? '', since);
   const facts = objectFacts(object, wish?.resetToken ?? object.spec.reset?.token ?? '');
   noteFailure(deps.memory, facts, found.provider);
-  if (secret.is === 'ours' && !object.status?.branch) deps.memory.of(facts.uid).checkDue = true;
+  if (facts.claimed) deps.memory.noteStatus(object, secret.is === 'ours');
   const world: World = {
     ...facts,
     bclass: found.bclass,

@@ -5,17 +5,21 @@ import {
   aRoot,
   aWorld,
   bclass,
+  family,
   hours,
   later,
   minutes,
   now,
   object,
   present,
+  relative,
+  unknown,
   wish,
   type WorldChange,
 } from '../../../test/builders/world.ts';
 import type { BranchClass } from '../../api/v1alpha1/branch-class.ts';
 import type { DatabaseBranch } from '../../api/v1alpha1/database-branch.ts';
+import { LakebaseError, type LakebaseErrorCode } from '../../lakebase/errors.ts';
 import { endedMark } from '../../lakebase/ids.ts';
 import { decide } from './decide.ts';
 import { done } from './outcome.ts';
@@ -103,25 +107,57 @@ test.each<[string, BranchClass, Asker, Past, string]>([
   ],
   ['one that wants a restore', classWith({ via: 'PointInTimeRestoreOnly' }), 'restore', past, 'look branch'],
   [
-    'an instant before the maximum age',
+    'whose branch may be there, whatever the instant',
     allowing,
     'nobody',
     { ...past, requested: later(-hours(24) - 1) },
-    'stalled RestoreWindowExceeded',
+    'look branch',
   ],
-  ['an instant at the maximum age', allowing, 'nobody', { ...past, requested: later(-hours(24)) }, 'look branch'],
-  [
-    'an instant before the history that the provider keeps',
-    classWith({}, '20m'),
-    'nobody',
-    past,
-    'stalled RestoreWindowExceeded',
-  ],
-  ['a position is for the provider to judge', classWith({}, '20m'), 'nobody', atLsn, 'look branch'],
-  ['the future', allowing, 'nobody', { ...past, requested: later(minutes(2)) }, 'stalled RestoreTimeInFuture'],
-  ['a clock that is behind by a moment', allowing, 'nobody', { ...past, requested: later(2000) }, 'look branch'],
 ])('before anything is asked for: %s', (_what, theClass, asker, asked, expected) => {
   expect(decided({ bclass: theClass, asker, wish: { past: asked } })).toBe(expected);
+});
+
+const tooOldInstant = { ...past, requested: later(-hours(24) - 1) };
+const noneLeft = { family: present({ branches: [], children: [] }) };
+const oneLeft = { family: family([relative(aBranch({ id: `${wish.branchId.slice(0, -6)}former`, uid: 'br-0' }))]) };
+
+test.each<[string, WorldChange & { asked: Past }, string]>([
+  ['before the maximum age', { asked: tooOldInstant, ...noneLeft }, 'ended RestoreWindowExceeded'],
+  ['at the maximum age', { asked: { ...past, requested: later(-hours(24)) }, ...noneLeft }, 'look source'],
+  [
+    'before the history that the provider keeps',
+    { asked: past, bclass: classWith({}, '20m'), ...noneLeft },
+    'ended RestoreWindowExceeded',
+  ],
+  [
+    'of a position, for the provider to judge',
+    { asked: atLsn, bclass: classWith({}, '20m'), ...noneLeft },
+    'look source',
+  ],
+  ['to come', { asked: { ...past, requested: later(minutes(2)) }, ...noneLeft }, 'ended RestoreTimeInFuture'],
+  ['by a clock that is behind by a moment', { asked: { ...past, requested: later(2000) }, ...noneLeft }, 'look source'],
+  ['once all branches are looked at', { asked: tooOldInstant }, 'look freshFamily'],
+  ['as long as they can be seen', { asked: tooOldInstant, family: unknown() }, 'wait ProviderUnreachable'],
+  ['and the project with them', { asked: tooOldInstant, family: absent }, 'stalled RestoreWindowExceeded'],
+  [
+    'not while one is left, which would go with the end',
+    { asked: tooOldInstant, ...oneLeft },
+    'stalled RestoreWindowExceeded',
+  ],
+])('there is no branch, and ends is who asks for an instant %s', (_what, { asked, ...change }, expected) => {
+  expect(decided({ ...change, wanted: { branch: absent, ...change.wanted }, wish: { past: asked } })).toBe(expected);
+});
+
+test('what is served does not end for an instant that cannot be had', () => {
+  const served = { id: 'former', uid: 'br-0', branch: present(aBranch({ id: 'former', uid: 'br-0' })) };
+  const change = { served, wanted: { branch: absent }, wish: { past: tooOldInstant }, secret: { is: 'none' } } as const;
+  expect(decided({ ...change, ...noneLeft })).not.toMatch(/^ended/);
+});
+
+test('whoever waits for a slot does not wait for an instant that has gone', () => {
+  const waiting = { wanted: { memory: { vacant: true } }, ...noneLeft };
+  expect(decided({ ...waiting, wish: { past: tooOldInstant } })).toBe('look branch');
+  expect(decided(waiting)).toBe('look place');
 });
 
 test('a branch that was asked for once is looked for, though the window has passed meanwhile', () => {
@@ -136,16 +172,44 @@ test.each<[string, WorldChange['wanted'], string]>([
   ['the source is looked at first', {}, 'look source'],
   ['a root that was there then', { source: present(aRoot()) }, 'look deletedIds'],
   ['a source that expires', { source: present(aRoot({ expireTime: later(hours(9)) })) }, 'stalled SourceExpires'],
-  [
-    'a source that was made later',
-    { source: present(aRoot({ createTime: before(-1) })) },
-    'stalled RestoreWindowExceeded',
-  ],
+  ['a source that was made later', { source: present(aRoot({ createTime: before(-1) })) }, 'look freshFamily'],
   ['a source of which nobody says since when it exists', { source: present(withoutCreateTime) }, 'look deletedIds'],
   ['a source that was made at that instant', { source: present(aRoot({ createTime: requested })) }, 'look deletedIds'],
   ['a source that is not there', { source: absent }, 'stalled SourceNotFound'],
 ])('before the create: %s', (_what, wanted, expected) => {
   expect(decided({ wanted: { branch: absent, ...wanted } })).toBe(expected);
+});
+
+test('an instant before its source was made will never be had', () => {
+  const young = present(aRoot({ createTime: before(-1) }));
+  expect(decided({ wanted: { branch: absent, source: young }, ...noneLeft })).toBe('ended RestoreWindowExceeded');
+});
+
+const refused = (code: LakebaseErrorCode): LakebaseError => new LakebaseError(code, 'the LSN is beyond the end');
+const stalledBy = (reason: string): DatabaseBranch => ({
+  ...object,
+  status: {
+    observedGeneration: 1,
+    conditions: [{ type: 'Stalled', status: 'True', reason, message: 'm', lastTransitionTime: now.toISOString() }],
+  },
+});
+
+test.each<[string, { code?: LakebaseErrorCode; asked?: Past | undefined; said?: string; startingMs?: number }, string]>(
+  [
+    ['its words are said first', { said: 'BranchCreating' }, 'stalled CreateRefused'],
+    ['then it is over', {}, 'ended CreateRefused'],
+    ['also for an instant', { asked: past }, 'ended CreateRefused'],
+    ['not for the present of the source', { asked: undefined }, 'stalled CreateRefused'],
+    ['not within two minutes', { startingMs: minutes(2) - 1 }, 'wait BranchCreating'],
+    ['not for what may pass', { code: 'unavailable' }, 'stalled CreateRefused'],
+  ],
+)('a past that the provider refuses: %s', (_what, scene, expected) => {
+  const { code = 'invalid', said = 'CreateRefused', startingMs = minutes(2) } = scene;
+  const asked = 'asked' in scene ? scene.asked : atLsn;
+  const memory = { postedMsAgo: 1000, startingMs, refusal: refused(code) };
+  const place = { seen: 'absent' } as const;
+  const world = { object: stalledBy(said), place, wanted: { branch: absent, memory }, ...noneLeft };
+  expect(decided({ ...world, wish: { past: asked } })).toBe(expected);
 });
 
 test('a position says nothing of when the source was made', () => {

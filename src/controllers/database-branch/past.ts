@@ -5,7 +5,7 @@ import type { DatabaseBranch } from '../../api/v1alpha1/database-branch.ts';
 import { Reason } from '../../api/v1alpha1/reasons.ts';
 import type { CreateBranch } from '../../lakebase/client.ts';
 import type { Branch } from '../../lakebase/model.ts';
-import { instantProblem } from '../restores.ts';
+import type { PastProblem } from '../restores.ts';
 import type { Problem } from './wish.ts';
 
 /** What of the source is asked for: as it was at an instant, or at a position of its write-ahead log. */
@@ -32,22 +32,15 @@ export function sentTime(requested: Date): Date {
 export const sentPast = (past: Past): NonNullable<CreateBranch['past']> =>
   past.is === 'time' ? { time: sentTime(past.requested) } : { lsn: past.requested };
 
-/** Why the past may not be asked for, by the class and by the clock. `times` as for `instantProblem`. */
-export function pastProblem(
-  past: Past,
-  bclass: BranchClass,
-  asker: Asker,
-  times: { now: Date; created: string | undefined },
-): Problem | undefined {
-  const { name } = bclass.metadata;
-  const { allowed = false, via } = bclass.spec.restore ?? {};
+/** Why the class does not let this asker have a past. */
+export function pastProblem({ metadata: { name }, spec }: BranchClass, asker: Asker): Problem | undefined {
+  const { allowed = false, via } = spec.restore ?? {};
   if (!allowed)
     return {
       reason: Reason.RestoreNotAllowed,
       message: `class ${name} does not allow branches of the past: ask the platform team to set spec.restore.allowed`,
     };
-  if (via === 'PointInTimeRestoreOnly' && asker !== 'restore') return notByRestore(name, asker);
-  return past.is === 'time' ? instantProblem(past.requested, bclass, times) : undefined;
+  return via === 'PointInTimeRestoreOnly' && asker !== 'restore' ? notByRestore(name, asker) : undefined;
 }
 
 const notByRestore = (name: string, asker: Asker): Problem =>
@@ -61,13 +54,17 @@ const notByRestore = (name: string, asker: Asker): Problem =>
         message: `the PointInTimeRestore that this object names is gone or asks for something else, and class ${name} allows branches of the past only through one: delete this object and create another restore`,
       };
 
-/** Why no branch can be made of this source at that instant. */
-export function sourceProblem(past: Past, { id, expireTime, createTime }: Branch): Problem | undefined {
-  if (expireTime)
-    return {
-      reason: Reason.SourceExpires,
-      message: `source branch ${id} has an expiry at the provider, so nothing can be forked from it. If a DatabaseBranch made it, set children: Allow on that before it is needed; otherwise take the expiry away at the provider`,
-    };
+/** Why no branch can be made of this source, for as long as that is so. */
+export function sourceProblem({ id, expireTime }: Branch): Problem | undefined {
+  if (!expireTime) return undefined;
+  return {
+    reason: Reason.SourceExpires,
+    message: `source branch ${id} has an expiry at the provider, so nothing can be forked from it. If a DatabaseBranch made it, set children: Allow on that before it is needed; otherwise take the expiry away at the provider`,
+  };
+}
+
+/** Why there was no such past of this source. */
+export function sourceTooYoung(past: Past, { id, createTime }: Branch): PastProblem | undefined {
   if (past.is === 'lsn' || !createTime || createTime <= past.requested) return undefined;
   return {
     reason: Reason.RestoreWindowExceeded,

@@ -94,8 +94,13 @@ const elsewhere = new Set<Reason>([
 
 export type IssueReason = 'First' | 'Reset' | 'RotationRequested' | 'RenewalDue' | 'Healing' | 'BindingChanged';
 export type EndReason = 'Expired' | 'LeaseLapsed' | 'DeletedExternally' | PastReason;
-/** The branch that was made is not of the past that was asked for, or of one that may not be asked for. */
-export const pastReasons = [Reason.TimeSkewTooLarge, Reason.RestoreWindowExceeded] as const;
+/** The past that was asked for was not made, cannot be made any more, or may not be asked for. */
+export const pastReasons = [
+  Reason.TimeSkewTooLarge,
+  Reason.RestoreWindowExceeded,
+  Reason.RestoreTimeInFuture,
+  Reason.CreateRefused,
+] as const;
 export type PastReason = (typeof pastReasons)[number];
 export interface SecretIdentity {
   readonly uid: string;

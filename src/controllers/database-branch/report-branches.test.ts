@@ -252,6 +252,17 @@ test.each<[string, Scene, Status['superseded']]>([
     [older],
   ],
   [
+    'a candidate whose place another one takes, while nobody shows what became of it, stays on record',
+    { before: { candidate: old }, wanted: { branch: seen(mine) }, family: unknown() },
+    [old],
+  ],
+  [
+    'not when it is seen to be gone',
+    { before: { candidate: old }, wanted: { branch: seen(mine) }, ...listed() },
+    undefined,
+  ],
+  ['nor when it is itself the one', { before: { candidate: mine }, wanted: { branch: seen(mine) } }, undefined],
+  [
     'a branch of somebody else under its id is the end of it',
     { before: { superseded: [old] }, ...listed(there(aSecond)) },
     [{ until: text(0), ...old }],

@@ -24,7 +24,7 @@ export function branchFields(seen: Report, issued: IssuedSecret | undefined): Pa
   if (world.ended || !isKnown(world)) return {};
   const servedUid = issued?.binding.branchUid ?? world.served?.uid;
   const candidate = candidateOf(world, servedUid);
-  const superseded = supersededOf({ ...seen, world }, servedUid, issued !== undefined);
+  const superseded = supersededOf({ ...seen, world }, { servedUid, candidate, issued: issued !== undefined });
   return {
     ...(issued ? servedFields(world, issued) : {}),
     ...(candidate ? { candidate: { id: candidate.id, uid: candidate.uid } } : {}),
@@ -100,11 +100,21 @@ function hasGone({ family, served, wanted }: World, known: Identity): boolean {
 /** As many as the schema allows; of more the newest. */
 const keptSuperseded = 16;
 
-/** Branches that were served once: those on record that are not known to be gone, the one just replaced, and those seen. */
-function supersededOf(seen: Seen, servedUid: string | undefined, issued: boolean): Superseded[] {
+/** Branches that are on record and not known to be gone, those whose place another one just took, and those seen. */
+function supersededOf(
+  seen: Seen,
+  {
+    servedUid,
+    candidate: next,
+    issued,
+  }: { servedUid: string | undefined; candidate: Identity | undefined; issued: boolean },
+): Superseded[] {
   const { object, served } = seen.world;
   const { branch, superseded = [], candidate } = object.status ?? {};
-  const replaced = issued ? [branch, served].filter(hasUid).map(({ id, uid }) => ({ id, uid })) : [];
+  const replaced = [...(issued ? [branch, served] : []), ...(next ? [candidate] : [])]
+    .filter(hasUid)
+    .filter(({ uid }) => uid !== next?.uid)
+    .map(({ id, uid }) => ({ id, uid }));
   const present = leftovers(seen.world)
     .flatMap((view) => (view.branch.seen === 'present' ? [view.branch.value] : []))
     .filter(({ uid }) => uid !== candidate?.uid)

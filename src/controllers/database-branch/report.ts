@@ -128,7 +128,7 @@ function stateOf(world: World, plan: Plan, outcome: Outcome, now: Date): Wait {
     case 'claim':
       return waitFor(Reason.Claiming, 'the object is being claimed, so that its branch can never be left behind');
     case 'record':
-      return world.ended ? endedWait(world.ended) : recorded(world, now);
+      return world.ended ? endedWait(world.ended, world.object) : recorded(world, now);
     case 'resize':
       return preparing;
     case 'createRole':
@@ -141,10 +141,10 @@ function stateOf(world: World, plan: Plan, outcome: Outcome, now: Date): Wait {
     case 'setExpiry':
       return available();
     case 'markEnded':
-      return endedWait({ reason: plan.reason, time: now.toISOString() });
+      return endedWait({ reason: plan.reason, time: now.toISOString() }, world.object);
     case 'deleteSecret':
       return world.ended
-        ? endedWait(world.ended)
+        ? endedWait(world.ended, world.object)
         : waitFor(Reason.SecretPending, `the Secret is withdrawn: ${plan.why}`);
     case 'deleteBranch':
       return deletingState(world, plan.why);
@@ -168,7 +168,7 @@ function recorded({ object, wanted }: World, now: Date): Wait {
 const preparing = waitFor(Reason.EndpointStarting, 'the branch is there; its endpoint is being prepared');
 
 function deletingState({ ended, deleting, object }: World, why: string): Wait {
-  if (ended) return endedWait(ended);
+  if (ended) return endedWait(ended, object);
   if (deleting)
     return waitFor(
       Reason.Deleting,

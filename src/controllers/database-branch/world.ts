@@ -107,6 +107,8 @@ export interface MemoryView {
   readonly secretReadInMs: number;
   /** Milliseconds until the object's branches are looked at again although nothing is due. */
   readonly checkInMs: number;
+  /** There may be branches of the object that no status tells of. */
+  readonly untold: boolean;
   /** Milliseconds since they were last looked at together. */
   readonly checkedMsAgo: number;
   /** Ids that this process asked the provider for, and of which no status tells yet. */

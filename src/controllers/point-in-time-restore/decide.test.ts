@@ -33,6 +33,9 @@ const known = (change: Parameters<typeof aRestoringClass>[0]): Partial<World> =>
 const stranger = theBranchOf(aPointInTimeRestore({ metadata: { uid: 'another' } }));
 const gone = { metadata: { deletionTimestamp: '2026-09-21T12:00:00Z' } };
 
+const createdAgo = (ms: number): PointInTimeRestore =>
+  aPointInTimeRestore({ metadata: { creationTimestamp: new Date(now.getTime() - ms).toISOString() } });
+
 describe('before anything was made', () => {
   test.each<[sentence: string, Partial<World>, told: string]>([
     ['all is well', {}, 'create in default'],
@@ -82,7 +85,16 @@ describe('before anything was made', () => {
     ],
     ['the namespace goes', { namespace: { labels: {}, terminating: true } }, 'underWay NamespaceTerminating'],
     ['the class is not there', { bclass: { is: 'unknown', name: 'x' } }, 'stalled ClassNotFound'],
-    ['the source is not there', { bclass: { is: 'sourceUnknown', source: 'x' } }, 'underWay SourceRefNotFound'],
+    [
+      'the source is not there yet',
+      { bclass: { is: 'sourceUnknown', source: 'x' }, restore: createdAgo(119_999) },
+      'underWay SourceRefNotFound',
+    ],
+    [
+      'the source does not come',
+      { bclass: { is: 'sourceUnknown', source: 'x' }, restore: createdAgo(120_000) },
+      'end RestoreSourceNotFound',
+    ],
     ['the class goes', known(gone), 'stalled ClassTerminating'],
     [
       'the class does not allow the namespace',

@@ -67,11 +67,7 @@ function begin(world: World, now: Date): Plan {
         `BranchClass ${bclass.name} does not exist: create it, or create another restore that names another in spec.source.className`,
       );
     case 'sourceUnknown':
-      return say(
-        'underWay',
-        Reason.SourceRefNotFound,
-        `DatabaseBranch ${bclass.source}, named in spec.source.databaseBranchRef, does not exist in this namespace: create it, or create another restore that names another`,
-      );
+      return withoutSource(world, bclass.source, now);
     case 'known':
       return (
         refused(world, bclass.value) ??
@@ -83,6 +79,19 @@ function begin(world: World, now: Date): Plan {
       );
   }
 }
+
+/** One that is created later has no past that this restore could mean; it may come late if both are applied together. */
+function withoutSource({ restore }: World, source: string, now: Date): Plan {
+  const sinceMs = now.getTime() - Date.parse(restore.metadata.creationTimestamp ?? '');
+  if (sinceMs >= sourceComesMs) return end(Reason.RestoreSourceNotFound);
+  return say(
+    'underWay',
+    Reason.SourceRefNotFound,
+    `DatabaseBranch ${source}, named in spec.source.databaseBranchRef, does not exist in this namespace; the restore fails if it does not come within two minutes`,
+  );
+}
+
+const sourceComesMs = 2 * 60_000;
 
 /** What the platform team can change; the restore then goes on. */
 function refused({ restore, namespace }: World, { metadata, spec }: BranchClass): Plan | undefined {

@@ -32,7 +32,7 @@ export async function observe(deps: ObserveDeps, restore: PointInTimeRestore, si
     ended,
     made: deps.made.has(uid) || restore.status?.branchRef !== undefined,
     target,
-    bclass: classSeen(deps, restore),
+    bclass: await classSeen(deps, restore, { over: ended !== undefined, signal }),
     namespace: await deps.namespaces.read(namespace),
   };
 }
@@ -46,7 +46,6 @@ function endedAs({ metadata }: PointInTimeRestore): Ended | undefined {
   return Number.isNaN(time.getTime()) ? { reason } : { reason, time };
 }
 
-/** The cache may be behind: that an object is not there is believed of the API server only. */
 async function targetSeen(
   { kube, objects }: ObserveDeps,
   restore: PointInTimeRestore,
@@ -54,10 +53,19 @@ async function targetSeen(
   signal: AbortSignal,
 ): Promise<TargetSeen> {
   const key = { namespace: restore.metadata.namespace, name: branchNameOf(restore) };
-  const cached = objects.get(keyOf(key));
-  const object = cached ?? (over ? undefined : await fetched(kube, key, signal));
+  const object = await named({ kube, objects }, key, over, signal);
   if (!object) return { is: 'absent' };
   return { is: isMadeBy(object, restore) ? 'ours' : 'foreign', object };
+}
+
+/** The cache may be behind: that an object is not there is believed of the API server only. */
+async function named(
+  { kube, objects }: Pick<ObserveDeps, 'kube' | 'objects'>,
+  key: { namespace: string | undefined; name: string },
+  over: boolean,
+  signal: AbortSignal,
+): Promise<DatabaseBranch | undefined> {
+  return objects.get(keyOf(key)) ?? (over ? undefined : await fetched(kube, key, signal));
 }
 
 async function fetched(
@@ -73,9 +81,14 @@ async function fetched(
   }
 }
 
-function classSeen({ objects, classes }: ObserveDeps, { metadata, spec }: PointInTimeRestore): ClassSeen {
+async function classSeen(
+  { kube, objects, classes }: ObserveDeps,
+  { metadata: { namespace }, spec }: PointInTimeRestore,
+  { over, signal }: { over: boolean; signal: AbortSignal },
+): Promise<ClassSeen> {
   const source = spec.source.databaseBranchRef?.name;
-  const parent = source === undefined ? undefined : objects.get(`${metadata.namespace ?? ''}/${source}`);
+  const parent =
+    source === undefined ? undefined : await named({ kube, objects }, { namespace, name: source }, over, signal);
   if (source !== undefined && !parent) return { is: 'sourceUnknown', source };
   const name = parent?.spec.className ?? spec.source.className ?? 'default';
   const value = classes.get(name);

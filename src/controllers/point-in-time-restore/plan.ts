@@ -24,6 +24,8 @@ export const endReasons = [
   Reason.RestoreTimeInFuture,
   Reason.RestoreWindowExceeded,
   Reason.TimeSkewTooLarge,
+  Reason.CreateRefused,
+  Reason.RestoreSourceNotFound,
   Reason.RestoredBranchGone,
 ] as const;
 

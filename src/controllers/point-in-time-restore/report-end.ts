@@ -28,6 +28,10 @@ function messageOf(world: World, ended: Ended): string {
       return untimely(world, ended);
     case Reason.TimeSkewTooLarge:
       return missed(world);
+    case Reason.CreateRefused:
+      return refused(world);
+    case Reason.RestoreSourceNotFound:
+      return `the DatabaseBranch named in spec.source.databaseBranchRef did not exist. ${again}`;
     case Reason.RestoredBranchGone:
       return gone(world);
   }
@@ -69,8 +73,19 @@ function untimely(world: World, { reason, time }: Ended): string {
   if (problem?.reason === reason) return `${problem.message}. Create another restore`;
   return reason === Reason.RestoreTimeInFuture
     ? 'the instant had not come yet: create another restore with one that has passed'
-    : 'the instant was too long ago: create another restore with a later one';
+    : 'the instant was too long ago, or before its source was made: create another restore with a later one';
 }
+
+/** In the provider's words, which the object that was made has kept. */
+function refused({ target }: World): string {
+  const said =
+    target.is === 'ours' ? findCondition(target.object.status?.conditions ?? [], ConditionType.Stalled) : undefined;
+  return said?.reason === Reason.CreateRefused
+    ? said.message
+    : 'the provider refused to make the past that was asked for: create another restore with another target';
+}
+
+const again = 'If the data is still needed, create another restore';
 
 function missed(world: World): string {
   const { requestedTime, actualTime, actualLSN } = pastFields(world);
@@ -88,7 +103,6 @@ function missed(world: World): string {
 
 function gone({ restore, target }: World): string {
   const name = branchNameOf(restore);
-  const again = 'If the data is still needed, create another restore';
   if (target.is === 'absent') return `DatabaseBranch ${name} was deleted before it was ready. ${again}`;
   if (target.is === 'foreign')
     return `the DatabaseBranch ${name} that this restore made is gone or was changed to something else before it was ready. ${again}`;

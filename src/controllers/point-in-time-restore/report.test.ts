@@ -140,7 +140,9 @@ describe('what was asked for and what was made', () => {
     const copy = aPointInTimeRestore({ metadata: { creationTimestamp: '2026-09-23T12:00:00Z' }, spec: { target } });
     expect(over({ restore: copy })).not.toHaveProperty('requestedTime');
     expect(messageOf(over({ restore: copy }, 'TimeSkewTooLarge'))).toMatch(/source as of an instant, the/);
-    expect(messageOf(over({ restore: copy }, 'RestoreWindowExceeded'))).toMatch(/too long ago: create another/);
+    expect(messageOf(over({ restore: copy }, 'RestoreWindowExceeded'))).toMatch(
+      /too long ago, or before its source was made: create another/,
+    );
     const instant = aPointInTimeRestore({ metadata: { creationTimestamp: '2026-09-23T12:00:00Z' } });
     expect(over({ restore: instant }).requestedTime).toBe('2026-09-21T11:59:02.000Z');
   });
@@ -223,6 +225,8 @@ describe('what is said of an end', () => {
   test.each<[Ended['reason'], Partial<World>, RegExp]>([
     ['Restored', {}, /is done; its DatabaseBranch undo is not there any more/],
     ['RestoredBranchGone', {}, /DatabaseBranch undo was deleted before it was ready\. If the data is still needed/],
+    ['RestoreSourceNotFound', {}, /did not exist\. If the data is still needed/],
+    ['CreateRefused', {}, /the provider refused to make the past that was asked for: create another restore/],
     [
       'TimeSkewTooLarge',
       {},
@@ -241,7 +245,7 @@ describe('what is said of an end', () => {
     [
       'RestoreWindowExceeded',
       { bclass: { is: 'unknown', name: 'x' } },
-      /too long ago: create another restore with a later one/,
+      /too long ago, or before its source was made: create another restore with a later one/,
     ],
     ['RestoreTimeInFuture', { bclass: { is: 'unknown', name: 'x' } }, /had not come yet/],
   ])('%s', (reason, part, words) => {
