@@ -48,7 +48,7 @@ test('everybody may read everything and run the programs: the user of the image 
   const [image = ''] = images;
   const entries = globSync('**', { cwd: image }).map((path) => lstatSync(join(image, path)));
   const modes = new Set(entries.filter((entry) => !entry.isSymbolicLink()).map(({ mode }) => mode & 0o777));
-  expect([...modes].toSorted()).toEqual([0o644, 0o755]);
+  expect(modes).toEqual(new Set([0o644, 0o755]));
   const postgres = join(image, 'emulator', ownArchitecture, 'opt/postgres/bin/postgres');
   expect(lstatSync(postgres).mode & 0o111).toBe(0o111);
 });

@@ -36,9 +36,8 @@ export async function removeTraces({ kubectl, tryHelm }: World): Promise<void> {
 export async function saveDiagnosis({ kubectl }: World): Promise<Record<string, string>> {
   const ask = (...args: string[]): Promise<string> => kubectl(...args).catch((error: unknown) => String(error));
   const ours = 'branchclasses,databasebranches,pointintimerestores';
-  const selector = (component: string): string[] => [
-    ...['logs', '-n', operatorNamespace, '--prefix', '--tail=-1', '-l', `app.kubernetes.io/component=${component}`],
-  ];
+  const selector = (component: string): string[] =>
+    `logs --prefix --tail=-1 -n ${operatorNamespace} -l app.kubernetes.io/component=${component}`.split(' ');
   return {
     'pods.txt': await ask('get', 'pods', '--all-namespaces', '-o', 'wide'),
     'events.txt': await ask('get', 'events', '--all-namespaces', '--sort-by=.lastTimestamp'),

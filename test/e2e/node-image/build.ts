@@ -13,10 +13,10 @@ import { buildParts, cacheFolder, hashFiles, moduleOf } from '../toolchain.ts';
 const here = import.meta.dirname;
 
 /** What kind's base image has of Debian, less what only network storage and rootless runs need. */
-const nodePackages = [
-  ...['systemd', 'conntrack', 'iptables', 'nftables', 'iproute2', 'ethtool', 'util-linux', 'mount', 'kmod'],
-  ...['libseccomp2', 'e2fsprogs', 'bash', 'ca-certificates', 'curl', 'jq', 'procps', 'runc'],
-];
+const nodePackages = (
+  'systemd conntrack iptables nftables iproute2 ethtool util-linux mount kmod libseccomp2 e2fsprogs bash ' +
+  'ca-certificates curl jq procps runc'
+).split(' ');
 
 /** The tag of the node image, which is built unless this Docker has it. */
 export async function nodeImage(docker: Docker): Promise<string> {

@@ -12,7 +12,7 @@ import {
   type World,
 } from '../world.ts';
 import { chartArguments, leaderOf, operatorPods } from './install.ts';
-import { namespace, rotate } from './preview.ts';
+import { branchOf, namespace, rotate } from './preview.ts';
 
 async function leaderDies(world: World): Promise<string> {
   const killed = await leaderOf(world);
@@ -44,10 +44,8 @@ async function upgrade(world: World): Promise<string> {
     const leader = await leaderOf(world);
     return pods.some(({ metadata }) => metadata.name === leader);
   });
-  const ready = await world.get<{ status: { conditions: { type: string; status: string }[] } }>(
-    ...['databasebranch', 'database', '-n', previewNamespace],
-  );
-  assert.equal(ready.status.conditions.find(({ type }) => type === 'Ready')?.status, 'True');
+  const conditions = (await branchOf(world)).status?.conditions ?? [];
+  assert.equal(conditions.find(({ type }) => type === 'Ready')?.status, 'True');
   await rotate(world);
   return 'new replicas lead, the preview stayed Ready, its token is renewed';
 }
