@@ -34,7 +34,7 @@ await runMain(async () => {
     say(`The e2e took ${elapsed(begun)}.`);
   } catch (error) {
     if (error instanceof NoDocker) {
-      say(`!!! THE E2E IS SKIPPED: ${error.message}. Install Docker, or name a cluster with E2E_CONTEXT.`);
+      say(`!!! THE E2E IS SKIPPED: ${error.message}. Install Docker and start it, then run make e2e again.`);
       counts = { passed: 0, failed: 0, skipped: 1 };
     } else say(`The e2e failed: ${error instanceof SetupError ? error.message : String((error as Error).stack)}`);
   }
