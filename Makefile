@@ -30,7 +30,7 @@ format: setup ## Format all files
 generate: setup ## Write the files that are generated from the source: CRDs and reference pages
 	$(RUN) node scripts/generate.ts
 
-build: setup ## Bundle the operator and the emulator into dist/
+build: setup ## Bundle the operator, the emulator and the kubectl plugin into dist/
 	$(RUN) node scripts/build.ts
 
 images: setup ## Build lakebranch:dev and lakebranch-emulator:dev with Docker; TAG and NODE_IMAGE choose the tag and the base

@@ -1,4 +1,5 @@
-// `make build`: the operator and the emulator as one file each in dist/, and what they are made of (SBOM).
+// `make build`: the operator, the emulator and the kubectl plugin as one file each in dist/, and what they are made of
+// (SBOM).
 
 import { mkdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

@@ -1,5 +1,5 @@
-// Writes what is generated: from src/api the CRDs and two pages of the documentation, from values.yaml the rest of the
-// chart, from the chart deploy/install.yaml.
+// Writes what is generated: from src/api and src/cli the CRDs and three pages of the documentation, from
+// values.yaml the rest of the chart, from the chart deploy/install.yaml.
 // With --check it writes nothing and fails when a file is not what it would write. It then builds nothing either: if Helm
 // is not built yet, deploy/install.yaml is left to the test of the chart.
 import { existsSync } from 'node:fs';
@@ -9,6 +9,7 @@ import { apiDocs } from './generate/api-docs.ts';
 import { allCrds, chartCrd, chartCrdPath, chartFolder, chartReadme, chartSchema } from './generate/chart.ts';
 import { crdPath, crdYaml, kinds } from './generate/crds.ts';
 import { installYaml } from './generate/install.ts';
+import { pluginDocs } from './generate/plugin-docs.ts';
 import { reasonsDocs } from './generate/reasons-docs.ts';
 import { cachedTool, toolBinary } from '../test/tools/build.ts';
 
@@ -23,6 +24,7 @@ const generated: readonly (readonly [string, string])[] = [
   [`${chartFolder}/README.md`, chartReadme(values)],
   ['docs/api.md', apiDocs(kinds)],
   ['docs/reasons.md', reasonsDocs()],
+  ['docs/plugin.md', pluginDocs()],
 ];
 
 async function isCurrent(path: string, text: string): Promise<boolean> {

@@ -26,6 +26,7 @@ tester.run('import-direction', plugin.rules['import-direction'], {
     imports('emulator/views.ts', '../lakebase/model.ts'),
     imports('app.ts', './controllers/providers.ts'),
     imports('lakebase/http-client.test.ts', '../emulator/server.ts'),
+    imports('cli/commands/version.ts', '../../version.ts'),
   ],
   invalid: [
     imports('api/names.ts', '../kit/kube.ts'),
@@ -37,6 +38,8 @@ tester.run('import-direction', plugin.rules['import-direction'], {
     imports('app.ts', './emulator/server.ts'),
     imports('emulator/views.ts', '../lakebase/http-client.ts'),
     imports('kit/queue.ts', '../../test/fakes/memory-kube.ts'),
+    imports('cli/login.ts', '../controllers/providers.ts'),
+    imports('controllers/classes.ts', '../cli/branch.ts'),
     { name: 'dynamic', filename: inSource('api/names.ts'), code: `await import('../kit/kube.ts');` },
     { name: 're-export', filename: inSource('api/names.ts'), code: `export * from '../kit/kube.ts';` },
   ].map((row) => ({ ...row, errors: 1 })),

@@ -26,6 +26,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   metrics: ['api', 'kit', 'lakebase'],
   credentials: ['api', 'kit', 'lakebase'],
   controllers: ['api', 'kit', 'lakebase', 'credentials', 'metrics'],
+  cli: ['api', 'kit', 'lakebase', 'version.ts'],
   emulator: ['lakebase/model.ts', 'lakebase/token.ts', ...plainTools],
   // app.ts, config.ts and main.ts put everything together.
   '.': ['api', 'kit', 'lakebase', 'metrics', 'credentials', 'controllers'],

@@ -8,6 +8,7 @@ export const root = join(import.meta.dirname, '../..');
 export const outputs = {
   'dist/lakebranch.mjs': 'src/main.ts',
   'dist/lakebranch-emulator.mjs': 'src/emulator/main.ts',
+  'dist/kubectl-lakebranch.mjs': 'src/cli/main.ts',
 } as const;
 
 // CommonJS packages inside an ES module still expect these three.

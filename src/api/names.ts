@@ -114,6 +114,8 @@ export const annotationKey = {
   release: 'lakebranch.dev/release',
   /** On a DatabaseBranch, by a person: one of `pausedValue`. */
   paused: 'lakebranch.dev/paused',
+  /** On a DatabaseBranch, by the kubectl plugin: what `paused` said before the object was parked. */
+  pausedBefore: 'lakebranch.dev/paused-before',
 } as const;
 
 /** What the annotation `paused` may say. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { stringify } from 'yaml';
-import { connectionFrom, inClusterConnection, KubeConnectionError } from './kubeconfig.ts';
+import { connectionFrom, inClusterConnection, kubeconfigContexts, KubeConnectionError } from './kubeconfig.ts';
 
 let folder: string;
 
@@ -128,4 +128,15 @@ test.each<[string, () => Promise<string>, string]>([
   await expect(attempt).rejects.toThrow(KubeConnectionError);
   await expect(attempt).rejects.toThrow(/^KUBECONFIG[^\n]*$/);
   await expect(attempt).rejects.toThrow(words);
+});
+
+test('of several files some may be missing, and the contexts of the others are known', async () => {
+  const [first, second] = [
+    await kubeconfig({}, {}, 'one'),
+    await kubeconfig({ server: 'https://two.example' }, {}, 'two'),
+  ];
+  const env = { KUBECONFIG: [path.join(folder, 'nowhere'), first, second].join(path.delimiter) };
+  expect(await connectionFrom(env, 'two')).toMatchObject({ server: 'https://two.example' });
+  expect(await kubeconfigContexts(env)).toEqual(['one', 'two']);
+  await expect(connectionFrom({ KUBECONFIG: path.join(folder, 'nowhere') })).rejects.toThrow('nowhere cannot be read');
 });

@@ -1,5 +1,6 @@
 // Where the API server is and how to prove who we are. Inside a cluster from the files that the kubelet mounts; outside
 // from a kubeconfig, whose many ways of authenticating are left to client-node, which is used for nothing else.
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import path from 'node:path';
@@ -36,9 +37,22 @@ const mountedFolder = '/var/run/secrets/kubernetes.io/serviceaccount';
 
 /** Picks, in this order: KUBECONFIG, the pod's ServiceAccount, ~/.kube/config. */
 export async function connectionFrom(env: Environment, context?: string): Promise<KubeConnection> {
-  if (env['KUBECONFIG']) return kubeconfigConnection(env['KUBECONFIG'].split(path.delimiter), context);
+  if (env['KUBECONFIG']) return kubeconfigConnection(filesOf(env['KUBECONFIG']), context);
   if (env['KUBERNETES_SERVICE_HOST']) return inClusterConnection(env);
   return kubeconfigConnection([path.join(homedir(), '.kube', 'config')], context);
+}
+
+/** As kubectl has it, some of several files may be missing; if all are, the first is complained about. */
+function filesOf(list: string): string[] {
+  const files = list.split(path.delimiter).filter((file) => file !== '');
+  const there = files.filter((file) => existsSync(file));
+  return there.length > 0 ? there : files;
+}
+
+/** Names of the contexts that `connectionFrom` could be given. */
+export async function kubeconfigContexts(env: Environment): Promise<string[]> {
+  const files = env['KUBECONFIG'] ? filesOf(env['KUBECONFIG']) : [path.join(homedir(), '.kube', 'config')];
+  return (await loadKubeconfig(files)).getContexts().map(({ name }) => name);
 }
 
 /** The connection of a pod. `folder` is where the kubelet mounts `token`, `ca.crt` and `namespace`. */

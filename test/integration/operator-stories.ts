@@ -40,6 +40,7 @@ const namespaces = [
   'credentialsnotfound',
   'unauthenticated',
   'secretnotowned',
+  'bindingless',
 ];
 /** That classes name, in the operator's namespace. */
 const existingSecret = ['manager', 'login', 'ca', ...['credentialsnotfound', 'unauthenticated'].map(credentialOf)];
@@ -188,6 +189,21 @@ export function tellStories(scope: Scope): void {
         }
       },
     );
+
+  // When a namespace is deleted, what is in it goes in no order, the operator's rights there included.
+  test
+    .skipIf(scope !== 'namespaces')
+    .concurrent('a namespace whose RoleBinding goes first goes all the same, and so does its branch', async () => {
+      const db = place('bindingless');
+      await world.namespace(db.namespace);
+      await world.apply(db);
+      const { status } = await world.whenReady(db);
+
+      await world.stack.kubectl('-n', db.namespace, 'delete', 'rolebinding', 'lakebranch-branches');
+      await world.stack.kubectl('delete', 'namespace', db.namespace, '--timeout=120s');
+
+      expect((await world.liveBranches()).map(({ uid }) => uid)).not.toContain(status?.branch?.uid);
+    });
 
   test.concurrent(
     'a restore does all of its own part with the rights that it has, on objects as the API server keeps them',

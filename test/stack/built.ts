@@ -9,6 +9,7 @@ const root = join(import.meta.dirname, '../..');
 export interface Bundles {
   readonly operator: string;
   readonly emulator: string;
+  readonly plugin: string;
 }
 
 /** Repeatable, also by several tests at once: the build replaces each file in one step. */
@@ -16,6 +17,7 @@ export async function builtBundles(): Promise<Bundles> {
   const bundles = {
     operator: join(root, 'dist/lakebranch.mjs'),
     emulator: join(root, 'dist/lakebranch-emulator.mjs'),
+    plugin: join(root, 'dist/kubectl-lakebranch.mjs'),
   };
   const [built, written] = await Promise.all([oldest(Object.values(bundles)), newestSource()]);
   if (built <= written) await promisify(execFile)(process.execPath, [join(root, 'scripts/build.ts')]);
@@ -29,7 +31,7 @@ async function oldest(files: readonly string[]): Promise<number> {
 async function newestSource(): Promise<number> {
   const source = join(root, 'src');
   const inside = (await readdir(source, { recursive: true })).map((file) => join(source, file));
-  const others = ['package-lock.json', 'scripts/build.ts'].map((file) => join(root, file));
+  const others = ['package-lock.json', 'scripts/build.ts', 'scripts/build/bundle.ts'].map((file) => join(root, file));
   return Math.max(...(await Promise.all([...inside, ...others].map(timeOf))));
 }
 
