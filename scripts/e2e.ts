@@ -39,7 +39,8 @@ await runMain(async () => {
     } else say(`The e2e failed: ${error instanceof SetupError ? error.message : String((error as Error).stack)}`);
   }
   say(countLine(counts));
-  if (counts.failed > 0) process.exitCode = 1;
+  // Not by itself: after an interruption a command may still be at work, for nothing.
+  process.exit(counts.failed > 0 ? 1 : 0);
 });
 
 async function run(interrupted: Promise<never>): Promise<Counts> {

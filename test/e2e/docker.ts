@@ -3,7 +3,7 @@
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, globSync, mkdirSync, openSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { $ } from 'zx';
@@ -55,6 +55,7 @@ async function startDaemon(folder: string): Promise<Docker> {
   const stop = async (): Promise<void> => {
     await endBox(box);
     restoreSysctls();
+    removeControlGroups();
     rmSync(run, { recursive: true, force: true });
   };
   try {
@@ -99,6 +100,18 @@ async function endBox(box: ChildProcess): Promise<void> {
   await Promise.race([gone, sleep(20_000)]);
   if (box.exitCode === null && box.signalCode === null) box.kill('SIGKILL');
   await gone;
+}
+
+/** What Docker and the kubelet have made and nobody is in any more: the kernel keeps those that somebody is in. */
+function removeControlGroups(): void {
+  const groups = globSync('/sys/fs/cgroup/{,*/}docker/**/');
+  for (const group of groups.toSorted((one, other) => other.length - one.length)) {
+    try {
+      rmdirSync(group);
+    } catch {
+      // In use, or a group of another daemon.
+    }
+  }
 }
 
 /** The pid, outside, of the first process inside. */

@@ -95,7 +95,9 @@ async function build(
   step('kind build node-image');
   const release = join(folder, 'server.tar.gz');
   await sh`tar --create --directory ${folder} kubernetes | gzip -1 > ${release}`;
-  await sh`${kind} build node-image --type file --base-image ${base} --image ${tag} ${release}`;
+  // kind unpacks it and leaves that lying.
+  const inFolder = sh({ env: { ...process.env, ...docker.env, TMPDIR: folder } });
+  await inFolder`${kind} build node-image --type file --base-image ${base} --image ${tag} ${release}`;
   // They bear the names of images that somebody may want to pull one day.
   await sh({ nothrow: true })`docker image rm --no-prune ${[...alone.map((program) => names.of(program)), ...others]}`;
 }
