@@ -50,7 +50,7 @@ async function startDaemon(folder: string): Promise<Docker> {
   mkdirSync(run, { recursive: true });
   const socket = `unix://${join(run, 'docker.sock')}`;
   const log = join(folder, 'dockerd.log');
-  const restoreSysctls = keepSysctls();
+  const restoreSysctls = keepSysctls(join(folder, 'sysctls.json'));
   const box = startBox(daemonArguments(folder, run, socket), log);
   const stop = async (): Promise<void> => {
     await endBox(box);
