@@ -110,3 +110,11 @@ test('a field that Argo CD does not know is found', async () => {
   const [answer] = await askArgo([{ do: 'render', object: set!, parameters: pullRequest }]);
   expect(answer?.error).toContain('requeueAfter');
 });
+
+test.each([
+  ['env[0].value', '--set', 'env[0].name=DEBUG,env[0].value=true'],
+  ['image.tag', '--set', 'image.tag=1234567'],
+])('a value of the chart that would become a wrong manifest is refused: %s', async (path, ...values) => {
+  const refused = runHelm({ dir }, 'template', 'shop', previewChart, ...values);
+  await expect(refused).rejects.toThrow(`/${path.replaceAll(/\[(\d)\]/g, '/$1').replaceAll('.', '/')}`);
+});
