@@ -72,9 +72,10 @@ async function withCaFile(login: Login, use: (file: string | undefined) => Promi
 function runPsql(terminal: Terminal, args: readonly string[], pg: Record<string, string>): Promise<number> {
   // A service file or a password file of the person would win over what is set here, or be mixed with it.
   const { PGSERVICE: _service, PGHOSTADDR: _address, PGPASSFILE: _file, PGOPTIONS: _options, ...env } = terminal.env;
-  const takeBack = terminal.lendSignals();
+  const child = spawn('psql', [...args], { stdio: 'inherit', env: { ...env, ...pg } });
+  // Ctrl-C reaches psql as well, from the terminal, and cancels a query. Whoever ends us ends only us.
+  const takeBack = terminal.lendSignals((signal) => void (signal === 'SIGTERM' && child.kill(signal)));
   return new Promise<number>((resolve, reject) => {
-    const child = spawn('psql', [...args], { stdio: 'inherit', env: { ...env, ...pg } });
     child.on('error', reject);
     child.on('close', (code, signal) => resolve(code ?? 128 + (signal ? constants.signals[signal] : 0)));
   }).finally(takeBack);
