@@ -47,6 +47,8 @@ export interface World {
     /** Those that are there, production included. */
     branches(): Promise<BranchFacts[]>;
     journal(): Promise<JournalLine[]>;
+    /** Which tokens of the cluster it takes for whom. */
+    setFederationPolicies(policies: readonly object[]): Promise<void>;
   };
   /** What the application of the preview has seen. */
   diary(): Promise<Diary>;
@@ -60,10 +62,10 @@ export async function createWorld(docker: Docker, cluster: Cluster, images: read
   const sh = $({ quiet: true, env: { ...process.env, ...helmHomes, KUBECONFIG: cluster.kubeconfig } });
   const run = async (...args: string[]): Promise<string> => (await sh`${cluster.enter} ${kubectl} ${args}`).stdout;
   const raw = (path: string): Promise<string> => run('get', '--raw', path);
-  const service = (namespace: string, name: string, path: string): Promise<string> =>
-    raw(`/api/v1/namespaces/${namespace}/services/${name}/proxy/${path}`);
-  const emulator = (path: string): Promise<string> =>
-    service(operatorNamespace, `${release.operator}-emulator:http`, path);
+  const service = (namespace: string, name: string, path: string): string =>
+    `/api/v1/namespaces/${namespace}/services/${name}/proxy/${path}`;
+  const emulatorPath = (path: string): string => service(operatorNamespace, `${release.operator}-emulator:http`, path);
+  const emulator = (path: string): Promise<string> => raw(emulatorPath(path));
   return {
     docker,
     cluster,
@@ -81,8 +83,12 @@ export async function createWorld(docker: Docker, cluster: Cluster, images: read
       branches: async () =>
         (JSON.parse(await emulator('admin/branches')) as BranchFacts[]).filter(({ deletedAt }) => !deletedAt),
       journal: async () => JSON.parse(await emulator('admin/log')) as JournalLine[],
+      setFederationPolicies: async (policies) => {
+        const path = emulatorPath('admin/federation-policies');
+        await sh({ input: JSON.stringify(policies) })`${cluster.enter} ${kubectl} replace --raw ${path} --filename -`;
+      },
     },
-    diary: async () => JSON.parse(await service(previewNamespace, `${release.preview}:http`, '')) as Diary,
+    diary: async () => JSON.parse(await raw(service(previewNamespace, `${release.preview}:http`, ''))) as Diary,
     close: () => rmSync(home, { recursive: true, force: true }),
   };
 }

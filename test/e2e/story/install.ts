@@ -18,6 +18,9 @@ interface Pod extends KubeObject {
   readonly status: { readonly phase: string; readonly containerStatuses: readonly { readonly containerID: string }[] };
 }
 
+/** Of the projected tokens that the operator exchanges for access tokens. */
+const audience = 'lakebase';
+
 export const chartArguments = ({ cluster, images }: World): string[] => {
   const values = {
     'image.registry': cluster.registry,
@@ -25,6 +28,7 @@ export const chartArguments = ({ cluster, images }: World): string[] => {
     'emulator.enabled': 'true',
     'emulator.image.tag': tagOf(images[1]),
     'emulator.extraArgs[0]': '--admin',
+    'workloadIdentity.audiences[0]': audience,
   };
   return [
     chart,
@@ -105,10 +109,35 @@ export async function leaderOf({ get }: World): Promise<string> {
   return items.find(({ metadata }) => metadata.name === 'lakebranch')?.spec.holderIdentity ?? '';
 }
 
+/** The two service principals become the operator's ServiceAccount, by the keys of this cluster. */
+async function federate({ emulator, get, kubectl }: World): Promise<{ manager: string; login: string }> {
+  const clientIdOf = async (name: string): Promise<string> => {
+    const { data } = await get<{ data: Record<string, string> }>('secret', name, '-n', operatorNamespace);
+    return Buffer.from(data['client-id'] ?? '', 'base64').toString();
+  };
+  const [manager, login] = [await clientIdOf(`${emulatorName}-manager`), await clientIdOf(`${emulatorName}-login`)];
+  const { issuer } = JSON.parse(await kubectl('get', '--raw', '/.well-known/openid-configuration')) as {
+    issuer: string;
+  };
+  const oidcPolicy = {
+    issuer,
+    audiences: [audience],
+    subject: `system:serviceaccount:${operatorNamespace}:${release.operator}`,
+    jwks_json: await kubectl('get', '--raw', '/openid/v1/jwks'),
+  };
+  await emulator.setFederationPolicies(
+    [manager, login].map((id) => ({ service_principal: id, oidc_policy: oidcPolicy })),
+  );
+  return { manager, login };
+}
+
+const emulatorName = `${release.operator}-emulator`;
+
 async function defineClass(world: World): Promise<string> {
   const { apply, emulator, kubectl } = world;
   const secret = { apiVersion: 'v1', kind: 'Secret' };
-  const emulatorName = `${release.operator}-emulator`;
+  const { manager, login } = await federate(world);
+  const as = (clientId: string): object => ({ workloadIdentity: { clientId, audience } });
   await apply(
     {
       ...secret,
@@ -124,9 +153,9 @@ async function defineClass(world: World): Promise<string> {
           host: `https://${emulatorName}.${operatorNamespace}.svc:7443`,
           project: 'shop',
           caSecretRef: { name: 'lakebase-ca' },
-          auth: { clientSecretRef: { name: `${emulatorName}-manager` } },
+          auth: as(manager),
         },
-        login: { auth: { clientSecretRef: { name: `${emulatorName}-login` } } },
+        login: { auth: as(login) },
         sources: { allow: ['production'], default: 'production' },
         allowedNamespaces: { matchLabels: { preview: 'true' } },
         expiration: { default: '24h', max: '72h' },
@@ -135,7 +164,7 @@ async function defineClass(world: World): Promise<string> {
     },
   );
   await kubectl('wait', 'branchclass/default', '--for=condition=Ready', '--timeout=2m');
-  return 'Ready: provider reached, both logins work';
+  return 'Ready: both service principals by projected tokens of the operator, without a stored secret';
 }
 
 async function fillProduction(world: World): Promise<string> {
@@ -145,7 +174,6 @@ async function fillProduction(world: World): Promise<string> {
 
 /** A command of the application with what the owner of production knows. */
 export async function asOwner(world: World, command: string): Promise<string> {
-  const emulatorName = `${release.operator}-emulator`;
   const manager = (name: string, key: string): object => ({
     name,
     valueFrom: { secretKeyRef: { name: `${emulatorName}-manager`, key } },
