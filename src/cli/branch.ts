@@ -54,11 +54,17 @@ export const createdAt = ({ metadata }: DatabaseBranch): Date => new Date(metada
 export function endOf(object: DatabaseBranch, bclass: BranchClass | undefined): Date | undefined {
   const { ttl, at, never } = object.spec.expiration ?? {};
   const pinned = object.status?.expiration;
-  if (pinned?.pinnedFrom !== undefined) return instantFrom(pinned.expireTime);
+  if (pinned?.pinnedFrom !== undefined && !isEndEdited(object)) return instantFrom(pinned.expireTime);
   if (never) return undefined;
   if (at !== undefined) return new Date(at);
   const life = ttl ?? bclass?.spec.expiration.default;
   return life === undefined ? undefined : new Date(createdAt(object).getTime() + parseDuration(life));
+}
+
+/** Of an edit that the operator has not seen yet the status knows nothing; an end of the class is pinned for good. */
+function isEndEdited(object: DatabaseBranch): boolean {
+  const { ttl, at, never } = object.spec.expiration ?? {};
+  return !isObserved(object) && (ttl !== undefined || at !== undefined || never === true);
 }
 
 /** The latest end that the class allows for this object. */

@@ -10,10 +10,17 @@ import type { BranchClass } from '../api/v1alpha1/branch-class.ts';
 import type { DatabaseBranch } from '../api/v1alpha1/database-branch.ts';
 import type { PointInTimeRestore } from '../api/v1alpha1/point-in-time-restore.ts';
 import { HttpKube } from '../kit/kube-http.ts';
-import { isForbidden, isNotFound, type KubeObject, type ObjectKey, type ResourceType } from '../kit/kube.ts';
-import { connectionFrom, kubeconfigConnection, type KubeConnection } from '../kit/kubeconfig.ts';
+import {
+  isForbidden,
+  isNotFound,
+  isUnknownKind,
+  type KubeObject,
+  type ObjectKey,
+  type ResourceType,
+} from '../kit/kube.ts';
+import { kubeconfigConnection, personsConnection, type KubeConnection } from '../kit/kubeconfig.ts';
 import { version } from '../version.ts';
-import { CommandError } from './command.ts';
+import { CommandError, UsageError } from './command.ts';
 import type { Invocation } from './command.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -40,7 +47,7 @@ export interface Cluster {
 }
 
 export async function openCluster(invocation: Invocation, { env, clock }: Terminal): Promise<Cluster> {
-  const connection = await connectionOf(invocation, env);
+  const connection = explainingCredentials(await connectionOf(invocation, env));
   const namespace = invocation.text('namespace') ?? connection.namespace;
   return {
     kube: new HttpKube({ connection, clock, userAgent }),
@@ -50,10 +57,20 @@ export async function openCluster(invocation: Invocation, { env, clock }: Termin
   };
 }
 
+/** For a person whose session has ended the words of the program that gives credentials are what helps. */
+const explainingCredentials = (connection: KubeConnection): KubeConnection => ({
+  ...connection,
+  credentials: () =>
+    connection.credentials().catch((error: unknown) => {
+      const words = (error instanceof Error ? error.message : String(error)).trim().replaceAll(/\s+/g, ' ');
+      throw new CommandError(`the kubeconfig gives no credentials for ${connection.server}: ${words}`);
+    }),
+});
+
 function connectionOf(invocation: Invocation, env: Terminal['env']): Promise<KubeConnection> {
   const context = invocation.text('context');
   const file = invocation.text('kubeconfig');
-  if (file === undefined) return connectionFrom(env, context);
+  if (file === undefined) return personsConnection(env, context);
   if (!existsSync(file)) throw new CommandError(`--kubeconfig: there is no file ${file}`);
   return kubeconfigConnection([file], context);
 }
@@ -92,11 +109,16 @@ export const getRestore = (cluster: Cluster, name: string): Promise<PointInTimeR
 export const getClass = (cluster: Cluster, name: string): Promise<BranchClass> =>
   getOr404(cluster, branchClassResource, { name });
 
+/** As the API server has it. Anything else could lead to another resource: it takes what follows a slash for a subresource. */
+const nameShape = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+
 async function getOr404<T>({ kube }: Cluster, type: ResourceType, key: ObjectKey): Promise<T> {
+  if (!nameShape.test(key.name))
+    throw new UsageError(`${JSON.stringify(key.name)} cannot be the name of a ${type.kind}`);
   try {
     return (await kube.get(type, key)) as T;
   } catch (error) {
-    if (isNotFound(error)) throw notThere(type, key);
+    if (isNotFound(error) && !isUnknownKind(error)) throw notThere(type, key);
     throw error;
   }
 }

@@ -14,7 +14,7 @@ const fromNow = (hours: number): EndWish => ({ kind: 'fromNow', ms: hours * 3_60
 const never: EndWish = { kind: 'never' };
 
 const pinned = (expireTime: string | undefined): Change<DatabaseBranch> => ({
-  status: { expiration: { pinnedFrom: 'hash', expireTime } },
+  status: { observedGeneration: 1, expiration: { pinnedFrom: 'hash', expireTime } },
 });
 const expired: Change<DatabaseBranch> = {
   metadata: { annotations: { 'lakebranch.dev/ended': `${endedMark('')}/Expired/2026-09-22T11:00:00Z` } },
@@ -35,6 +35,16 @@ test.each<[string, Change<DatabaseBranch>, EndWish, string]>([
     '2026-09-23T00:00:00Z',
   ],
   ['by hours, counted from the default of the class', {}, later(1), '2026-09-24T13:00:00Z'],
+  [
+    'by hours, counted from an edit that the operator has not seen yet',
+    {
+      metadata: { generation: 2 },
+      spec: { expiration: { at: '2026-09-26T00:00:00Z' } },
+      status: { observedGeneration: 1, expiration: { pinnedFrom: 'hash', expireTime: '2026-09-25T00:00:00Z' } },
+    },
+    later(24),
+    '2026-09-27T00:00:00Z',
+  ],
   ['from now', pinned('2026-09-23T00:00:00Z'), fromNow(24), '2026-09-23T12:00:00Z'],
   ['until an instant', pinned('2026-09-23T00:00:00Z'), at('2026-09-30T10:00:00+02:00'), '2026-09-30T08:00:00Z'],
   ['until the very last instant that the class allows', {}, at('2026-10-05T12:00:00Z'), '2026-10-05T12:00:00Z'],

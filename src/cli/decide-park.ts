@@ -27,6 +27,14 @@ export function decideUnpark({ metadata }: DatabaseBranch): Patch | undefined {
   return { metadata: { annotations: { [annotationKey.paused]: before, [annotationKey.pausedBefore]: null } } };
 }
 
+/** The command that ends a pause. What unpark undoes is parking; a pause of a person may be meant. */
+export function goOn(object: DatabaseBranch): string {
+  const { namespace, name } = object.metadata;
+  return pausedOf(object) === 'all'
+    ? `kubectl lakebranch -n ${namespace} unpark ${name}`
+    : `kubectl -n ${namespace} annotate dbb ${name} ${annotationKey.paused}-`;
+}
+
 export type Standing =
   | { readonly is: 'waiting'; readonly state: string }
   /** The operator may be stopped; `note` says what then becomes of the branch. */

@@ -1,5 +1,5 @@
 // The checks of the doctor, one part after the other; each goes on when the one before has failed, as far as it can.
-import { apiGroup, apiVersion, branchClassResource } from '../api/names.ts';
+import { apiGroup, apiVersion, branchClassResource, namespaceResource } from '../api/names.ts';
 import type { BranchClass } from '../api/v1alpha1/branch-class.ts';
 import { ConditionType } from '../api/v1alpha1/conditions.ts';
 import { isForbidden, isNotFound, type KubeObject, type ResourceType } from '../kit/kube.ts';
@@ -17,7 +17,7 @@ import { examineRights } from './rights.ts';
 import type { Terminal } from './terminal.ts';
 
 export async function examine(cluster: Cluster, invocation: Invocation, terminal: Terminal): Promise<Check[]> {
-  const api = await examineServer(cluster);
+  const api = [...(await examineServer(cluster)), ...(await examineNamespace(cluster))];
   const crds = await examineCrds(cluster);
   const rights = await examineRights(cluster);
   const checks = [...api, ...crds, ...rights, ...(await examineOperator(cluster, invocation, terminal))];
@@ -34,6 +34,20 @@ async function examineServer({ kube, server }: Cluster): Promise<Check[]> {
   return [
     { part: 'Cluster', name: 'API server', verdict: 'ok', message: `${server} answers, Kubernetes ${gitVersion}` },
   ];
+}
+
+/** A misspelt one is empty, and would be found well. */
+async function examineNamespace({ kube, scope }: Cluster): Promise<Check[]> {
+  if (scope === undefined) return [];
+  try {
+    await kube.get<KubeObject>(namespaceResource, { name: scope });
+    return [];
+  } catch (error) {
+    if (isForbidden(error)) return [];
+    if (!isNotFound(error)) throw error;
+    const message = `there is none of this name: check -n and the context`;
+    return [{ part: 'Cluster', name: `namespace ${scope}`, verdict: 'wrong', message }];
+  }
 }
 
 const kinds = ['databasebranches', 'branchclasses', 'pointintimerestores'];

@@ -70,6 +70,10 @@ async function secretOf(cluster: Cluster, object: DatabaseBranch): Promise<Secre
 function noLogin(object: DatabaseBranch): CommandError {
   const ready = conditionOf(object, ConditionType.Ready);
   const { namespace, name } = object.metadata;
+  if (ready?.status === 'True')
+    return new CommandError(
+      `Secret ${namespace}/${secretNameOf(object)} is not there, although ${nameOf(object)} is ready: somebody deleted it. The operator makes it anew within about a minute`,
+    );
   return new CommandError(
     `${nameOf(object)} has no login: ${ready?.reason ?? 'Pending'}, ${ready?.message ?? 'the operator has not looked at it'}. More: kubectl lakebranch -n ${namespace} why ${name}`,
   );

@@ -5,10 +5,12 @@ import { run } from './program.ts';
 import type { Terminal } from './terminal.ts';
 
 const stop = new AbortController();
-let lent = false;
-const onSignal = (): void => {
-  // psql has the terminal, gets the same signal, and means to cancel a query by it.
-  if (lent) return;
+let lentTo: ((signal: NodeJS.Signals) => void) | undefined;
+const onSignal = (name: NodeJS.Signals): void => {
+  if (lentTo) {
+    lentTo(name);
+    return;
+  }
   // Whoever presses twice wants out, whatever it is that hangs.
   if (stop.signal.aborted) process.exit(130);
   stop.abort(new Error('interrupted'));
@@ -23,9 +25,9 @@ const terminal: Terminal = {
   env: process.env,
   clock: systemClock,
   signal: stop.signal,
-  lendSignals: () => {
-    lent = true;
-    return () => (lent = false);
+  lendSignals: (to) => {
+    lentTo = to;
+    return () => (lentTo = undefined);
   },
 };
 

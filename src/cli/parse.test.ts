@@ -49,6 +49,18 @@ test.each([
   ['list --nonsense', /Unknown option '--nonsense'/],
   ['list -- x', /list takes nothing after --/],
   ['reset db --strategy Swap', /--strategy is one of Switch, Replace, not "Swap"/],
+  // Before anything is written.
+  ['reset db --timeout 0', /--timeout: write a duration like 90m/],
+  ['reset db --timeout 0s', /--timeout: a duration must be longer than nothing/],
+  ['extend db --for 9999999999d', /--for: 9999999999d is longer than a century/],
+  ['extend db --until 2026-12-01T18:00:00', /--until: write a time with its zone/],
+  ['extend db --until 2026-11-31T18:00:00Z', /--until: there is no such day or hour as in "2026-11-31T18:00:00Z"/],
+  ['restore production --time 2026-11-30T24:00:00+01:00', /--time: there is no such day or hour/],
+  ['park --all -n ', /--namespace is given without a value/],
+  ['park --all --namespace=', /--namespace is given without a value/],
+  ['park --all -n ..', /--namespace: "\.\." cannot be the name of a namespace/],
+  ['list -n Shop', /--namespace: "Shop" cannot be the name of a namespace/],
+  ['psql ', /psql: an argument is empty/],
 ])('%s is refused', (line, complaint) => {
   expect(() => parsed(line)).toThrow(complaint);
 });

@@ -1,6 +1,7 @@
 // From the words of the command line to what a command is given. Throws UsageError, which names the word.
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
 import { UsageError, type Command, type Flag, type Invocation } from './command.ts';
+import { durationMs, instantOf } from './times.ts';
 
 /** Every command takes these. */
 export const commonFlags: readonly Flag[] = [
@@ -50,7 +51,7 @@ export function parse(command: Command, words: readonly string[]): Invocation {
   const rest = dashes === -1 ? [] : words.slice(dashes + 1);
   if (rest.length > 0 && !command.passesOn) throw new UsageError(`${command.name} takes nothing after --`);
   const { values, positionals } = parsed(command, dashes === -1 ? words : words.slice(0, dashes));
-  for (const flag of flagsOf(command)) checkChoice(flag, values[flag.name]);
+  for (const flag of flagsOf(command)) checkValue(flag, values[flag.name]);
   const text = (flag: string): string | undefined => {
     const value = values[flag];
     return typeof value === 'string' ? value : undefined;
@@ -99,14 +100,27 @@ export function optionsOf(flags: readonly Flag[]): ParseArgsOptionsConfig {
   return options;
 }
 
-function checkChoice({ name, choices }: Flag, value: string | boolean | undefined): void {
-  if (!choices || typeof value !== 'string' || choices.includes(value)) return;
-  throw new UsageError(`--${name} is one of ${choices.join(', ')}, not ${JSON.stringify(value)}`);
+/** Before anything is done: a word that is found to be wrong after an edit cannot be answered by "nothing was done". */
+function checkValue({ name, value: kind, choices }: Flag, value: string | boolean | undefined): void {
+  if (typeof value !== 'string') return;
+  // As an unset variable of a script gives it: -n "$NAMESPACE" must not become all namespaces.
+  if (value.trim() === '') throw new UsageError(`--${name} is given without a value`);
+  if (choices && !choices.includes(value))
+    throw new UsageError(`--${name} is one of ${choices.join(', ')}, not ${JSON.stringify(value)}`);
+  if (kind === 'NAMESPACE') checkNamespace(name, value);
+  if (kind === 'DURATION') durationMs(name, value);
+  if (kind === 'TIME') instantOf(name, value);
+}
+
+function checkNamespace(flag: string, text: string): void {
+  if (/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(text)) return;
+  throw new UsageError(`--${flag}: ${JSON.stringify(text)} cannot be the name of a namespace`);
 }
 
 function checkArgs({ name, usage, args: [least, most] }: Command, given: readonly string[]): void {
   const line = `kubectl lakebranch ${name}${usage === '' ? '' : ` ${usage}`}`;
   if (given.length < least)
     throw new UsageError(`${name} needs ${given.length === 0 ? 'an' : 'another'} argument: ${line}`);
+  if (given.some((word) => word.trim() === '')) throw new UsageError(`${name}: an argument is empty: ${line}`);
   if (given.length > most) throw new UsageError(`${name} does not know what ${given[most]} is for: ${line}`);
 }

@@ -1,5 +1,6 @@
 // One run of the plugin: finds the command, parses, runs it, and turns what went wrong into one line and an exit code.
-import { KubeError, KubeUnreachable, isForbidden } from '../kit/kube.ts';
+import { apiGroup, apiVersion } from '../api/names.ts';
+import { KubeError, KubeUnreachable, isForbidden, isUnknownKind } from '../kit/kube.ts';
 import { KubeConnectionError } from '../kit/kubeconfig.ts';
 import { openCluster, type Cluster } from './cluster.ts';
 import { CommandError, ExitCode, UsageError, type Command } from './command.ts';
@@ -61,6 +62,10 @@ export function commandNamed(name: string): Command {
 /** What a person can act on; undefined for a defect of ours. */
 function plainWords(error: unknown): string | undefined {
   if (error instanceof CommandError || error instanceof KubeConnectionError) return error.message;
+  // Of the credentials of a kubeconfig.
+  if (error instanceof KubeUnreachable && error.cause instanceof CommandError) return error.cause.message;
+  if (isUnknownKind(error))
+    return `the cluster does not know ${apiGroup}/${apiVersion}: its CRDs are not installed, or this is the wrong context (kubectl config current-context)`;
   if (error instanceof KubeUnreachable)
     return `the API server does not answer: ${error.message}. Check the context (kubectl config current-context) and the way to it`;
   if (isForbidden(error))

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 import { Token } from '../lakebase/token.ts';
 import type { Login } from './login.ts';
-import { databaseUrl, formatEnvironment, pgEnvironment, trustOf } from './psql-environment.ts';
+import { databaseUrl, formatEnvironment, pgEnvironment, trustOf, trustWished } from './psql-environment.ts';
 
 const login = (change: Partial<Login> = {}): Login => ({
   host: 'ep-1.example',
@@ -28,6 +28,17 @@ test.each([
   ['a private authority without a file', 'PEM', undefined, 17, { sslmode: 'require' }],
 ])('trust in %s', (_what, ca, file, major, trust) => {
   expect(trustOf(login({ ca }), file, major)).toEqual(trust);
+});
+
+const system = { sslmode: 'verify-full', rootcert: 'system' };
+
+test.each([
+  ['nothing', {}, system],
+  ['a mode that libpq refuses with the authorities of the system', { PGSSLMODE: 'require' }, { sslmode: 'require' }],
+  ['the same mode', { PGSSLMODE: 'verify-full' }, system],
+  ['a file', { PGSSLROOTCERT: '/own.crt' }, { sslmode: 'verify-full', rootcert: '/own.crt' }],
+])('of a person who has set %s', (_what, env, trust) => {
+  expect(trustWished(env, system)).toEqual(trust);
 });
 
 test('a URL escapes what would end its parts', () => {

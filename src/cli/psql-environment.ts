@@ -33,6 +33,15 @@ export function trustOf(login: Login, caFile: string | undefined, libpqMajor: nu
   return { sslmode: 'require' };
 }
 
+/** What the person has set wins. libpq takes `system` with verify-full alone, so it goes when another mode is asked for. */
+export function trustWished({ PGSSLMODE: sslmode, PGSSLROOTCERT: rootcert }: Environment, found: Trust): Trust {
+  const mode = sslmode ?? found.sslmode;
+  const root = rootcert ?? (found.rootcert === 'system' && mode !== 'verify-full' ? undefined : found.rootcert);
+  return { sslmode: mode, rootcert: root };
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
 export type EnvFormat = 'shell' | 'dotenv' | 'json';
 
 export function formatEnvironment(values: Readonly<Record<string, string>>, format: EnvFormat): string {

@@ -10,8 +10,8 @@ export interface Terminal {
   readonly clock: Clock;
   /** Aborts with Ctrl-C. */
   readonly signal: AbortSignal;
-  /** Leaves Ctrl-C to a program that has the terminal now; the returned function takes it back. */
-  readonly lendSignals: () => () => void;
+  /** Leaves signals to a program that has the terminal now; the returned function takes them back. */
+  readonly lendSignals: (to: (signal: NodeJS.Signals) => void) => () => void;
 }
 
 export const printJson = (terminal: Terminal, value: unknown): void => terminal.out(JSON.stringify(value, null, 2));

@@ -10,18 +10,26 @@ export function durationMs(flag: string, text: string): number {
     throw new UsageError(`--${flag}: write a duration like 90m, 24h or 2d, not ${JSON.stringify(text)}`);
   const ms = Number(days) * 86_400_000 + (rest === '' ? 0 : parseDuration(rest));
   if (ms <= 0) throw new UsageError(`--${flag}: a duration must be longer than nothing`);
+  if (ms > longestMs) throw new UsageError(`--${flag}: ${text} is longer than a century`);
   return ms;
 }
 
-const instantPattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/;
+/** Instants that are further away cannot be written in four digits of a year. */
+const longestMs = 36_525 * 86_400_000;
+
+const instantPattern = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/;
 
 /** With its zone, because an incident is read off clocks of several. */
 export function instantOf(flag: string, text: string): Date {
   const instant = new Date(text);
-  if (!instantPattern.test(text) || Number.isNaN(instant.getTime()))
+  const [, written] = instantPattern.exec(text) ?? [];
+  if (written === undefined || Number.isNaN(instant.getTime()))
     throw new UsageError(
       `--${flag}: write a time with its zone, like 2026-09-21T22:56:02Z, not ${JSON.stringify(text)}`,
     );
+  // JavaScript takes the 31st of November for the 1st of December.
+  if (!new Date(`${written}Z`).toISOString().startsWith(written))
+    throw new UsageError(`--${flag}: there is no such day or hour as in ${JSON.stringify(text)}`);
   return instant;
 }
 

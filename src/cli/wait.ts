@@ -52,6 +52,8 @@ async function looked<T>(look: () => Promise<Look<T>>): Promise<Look<T>> {
   try {
     return await look();
   } catch (error) {
+    // Without credentials for the cluster no waiting helps.
+    if (error instanceof KubeUnreachable && error.cause instanceof CommandError) throw error;
     if (error instanceof KubeUnreachable) return { state: 'the API server does not answer; still trying' };
     if (error instanceof KubeError && error.code >= 500)
       return { state: `the API server is in trouble (${error.code}); still trying` };

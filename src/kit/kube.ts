@@ -174,6 +174,8 @@ export class KubeUnreachable extends Error {
 }
 
 export const isNotFound = (error: unknown): boolean => error instanceof KubeError && error.code === 404;
+/** The API server has no such resource: its CRD is missing. It then answers with a text instead of a Status. */
+export const isUnknownKind = (error: unknown): boolean => isNotFound(error) && (error as KubeError).reason === '';
 export const isConflict = (error: unknown): boolean =>
   error instanceof KubeError && error.code === 409 && error.reason === 'Conflict';
 export const isAlreadyExists = (error: unknown): boolean =>

@@ -1,9 +1,15 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { stringify } from 'yaml';
-import { connectionFrom, inClusterConnection, kubeconfigContexts, KubeConnectionError } from './kubeconfig.ts';
+import {
+  connectionFrom,
+  inClusterConnection,
+  kubeconfigContexts,
+  KubeConnectionError,
+  personsConnection,
+} from './kubeconfig.ts';
 
 let folder: string;
 
@@ -116,9 +122,11 @@ test.each<[string, () => Promise<string>, string]>([
   ['is no YAML', () => file('x', '{'), 'cannot be read'],
   [
     'names no cluster',
-    () => file('x', stringify({ 'current-context': 'x', contexts: [], clusters: [], users: [] })),
+    () => file('x', stringify({ 'current-context': 'x', contexts: [{ name: 'x', context: { cluster: 'y' } }] })),
     'names no cluster',
   ],
+  ['lacks its context', () => file('x', stringify({ 'current-context': 'x', contexts: [] })), 'has no context "x"'],
+  ['has no current context', () => file('x', stringify({ contexts: [] })), 'kubectl config use-context'],
   ['names no address', () => kubeconfig({ server: 'k8s.example and more' }, {}), 'is not a URL'],
   ['names an address without a scheme', () => kubeconfig({ server: 'k8s.example:6443' }, {}), 'is not a URL'],
   ['needs a proxy', () => kubeconfig({ 'proxy-url': 'http://proxy:3128' }, {}), 'proxy-url is not supported'],
@@ -139,4 +147,20 @@ test('of several files some may be missing, and the contexts of the others are k
   expect(await connectionFrom(env, 'two')).toMatchObject({ server: 'https://two.example' });
   expect(await kubeconfigContexts(env)).toEqual(['one', 'two']);
   await expect(connectionFrom({ KUBECONFIG: path.join(folder, 'nowhere') })).rejects.toThrow('nowhere cannot be read');
+});
+
+test('an empty namespace of a context is none', async () => {
+  const context = { cluster: 'x', user: 'x', namespace: '' };
+  const clusters = [{ name: 'x', cluster: { server: 'https://x.example' } }];
+  const text = stringify({ 'current-context': 'x', contexts: [{ name: 'x', context }], clusters });
+  expect(await connectionFrom({ KUBECONFIG: await file('x', text) })).toMatchObject({ namespace: 'default' });
+});
+
+test('a person in a pod is at the cluster of their kubeconfig, and a context is never passed over', async () => {
+  const pod = { HOME: folder, KUBERNETES_SERVICE_HOST: '10.0.0.1' };
+  await expect(personsConnection(pod, 'main')).rejects.toThrow('cannot be read');
+  await mkdir(path.join(folder, '.kube'));
+  await kubeconfig({}, {}, '.kube/config').then((made) => rename(made, path.join(folder, '.kube', 'config')));
+  expect(await personsConnection(pod)).toMatchObject({ server: 'https://k8s.example:6443' });
+  await expect(personsConnection(pod, 'other')).rejects.toThrow('has no context "other"');
 });

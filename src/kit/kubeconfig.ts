@@ -42,6 +42,17 @@ export async function connectionFrom(env: Environment, context?: string): Promis
   return kubeconfigConnection([path.join(homedir(), '.kube', 'config')], context);
 }
 
+/**
+ * As kubectl picks, for a program of a person: KUBECONFIG, ~/.kube/config if there is one, and only then the pod's
+ * ServiceAccount, which has no contexts.
+ */
+export async function personsConnection(env: Environment, context?: string): Promise<KubeConnection> {
+  const own = path.join(env['HOME'] ?? homedir(), '.kube', 'config');
+  if (env['KUBECONFIG']) return kubeconfigConnection(filesOf(env['KUBECONFIG']), context);
+  if (context || existsSync(own) || !env['KUBERNETES_SERVICE_HOST']) return kubeconfigConnection([own], context);
+  return inClusterConnection(env);
+}
+
 /** As kubectl has it, some of several files may be missing; if all are, the first is complained about. */
 function filesOf(list: string): string[] {
   const files = list.split(path.delimiter).filter((file) => file !== '');
@@ -79,8 +90,12 @@ export async function kubeconfigConnection(files: readonly string[], context?: s
   const config = await loadKubeconfig(files);
   if (context) config.setCurrentContext(context);
   const where = `KUBECONFIG (${files.join(path.delimiter)})`;
+  const chosen = config.getCurrentContext() as string | undefined;
+  if (!chosen)
+    throw new KubeConnectionError(`${where} has no current context: kubectl config use-context NAME sets one`);
+  if (!config.getContextObject(chosen)) throw new KubeConnectionError(`${where} has no context "${chosen}"`);
   const cluster = config.getCurrentCluster();
-  if (!cluster) throw new KubeConnectionError(`${where}: the context "${config.getCurrentContext()}" names no cluster`);
+  if (!cluster) throw new KubeConnectionError(`${where}: the context "${chosen}" names no cluster`);
   if (!['https:', 'http:'].includes(URL.parse(cluster.server)?.protocol ?? ''))
     throw new KubeConnectionError(`${where}: the server is not a URL: write it like https://k8s.example:6443`);
   if (cluster.proxyUrl)
@@ -89,7 +104,8 @@ export async function kubeconfigConnection(files: readonly string[], context?: s
     server: cluster.server.replace(/\/$/, ''),
     ...(cluster.tlsServerName ? { serverName: cluster.tlsServerName } : {}),
     verifyServer: !cluster.skipTLSVerify,
-    namespace: config.getContextObject(config.getCurrentContext())?.namespace ?? 'default',
+    // An empty one is none to kubectl, too.
+    namespace: config.getContextObject(chosen)?.namespace || 'default',
     credentials: () => credentialsOf(config),
   };
 }

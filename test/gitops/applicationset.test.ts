@@ -93,7 +93,7 @@ test('namespace, database, migration and application come in this order', async 
   });
 });
 
-test('the project allows what the chart makes, and nothing else', async () => {
+test('the project allows what the chart makes and the pods of it, which Argo CD would hide otherwise, and nothing else', async () => {
   const [, project] = objectsIn(example) as [KubeObject, AppProject];
   const [answer] = await askArgo([{ do: 'decode', object: project }]);
   expect(answer?.error).toBeUndefined();
@@ -102,11 +102,19 @@ test('the project allows what the chart makes, and nothing else', async () => {
   const { clusterResourceWhitelist, namespaceResourceWhitelist } = project.spec;
   const allowed = [...clusterResourceWhitelist, ...namespaceResourceWhitelist].map(({ kind }) => kind);
   const kinds = (await manifestsOf(made)).map(({ kind = '' }) => kind);
-  expect(allowed.toSorted()).toEqual(kinds.toSorted());
+  expect(allowed.toSorted()).toEqual([...kinds, 'Pod', 'ReplicaSet'].toSorted());
 });
 
 test('a field that Argo CD does not know is found', async () => {
   const [set] = objectsIn(example.replace('requeueAfterSeconds', 'requeueAfter'));
   const [answer] = await askArgo([{ do: 'render', object: set!, parameters: pullRequest }]);
   expect(answer?.error).toContain('requeueAfter');
+});
+
+test.each([
+  ['env[0].value', '--set', 'env[0].name=DEBUG,env[0].value=true'],
+  ['image.tag', '--set', 'image.tag=1234567'],
+])('a value of the chart that would become a wrong manifest is refused: %s', async (path, ...values) => {
+  const refused = runHelm({ dir }, 'template', 'shop', previewChart, ...values);
+  await expect(refused).rejects.toThrow(`/${path.replaceAll(/\[(\d)\]/g, '/$1').replaceAll('.', '/')}`);
 });

@@ -169,6 +169,16 @@ describe('psql', () => {
     expect(ran.code).toBe(1);
   });
 
+  test('ends with its psql when it is told to end', async () => {
+    const ran = await plugin.run(['psql', 'database', '-n', namespace, '--', '-XAtc', 'SELECT pg_sleep(120)'], {
+      during: async (child) => {
+        await until('the query runs', async () => (await sleepers()) > 0);
+        child.kill('SIGTERM');
+      },
+    });
+    expect(ran.code).toBe(143);
+  });
+
   test('says what to install where there is no psql', async () => {
     const { code, err } = await plugin
       .run(['psql', 'database', '-n', namespace], {
@@ -559,7 +569,7 @@ test('kubectl finds it as a plugin, with its flags', async () => {
   expect(out).toContain('database');
   const wrong = await run('list', '--context', 'nowhere');
   expect(wrong.code).toBe(1);
-  expect(wrong.err).toMatch(/the context "nowhere" names no cluster/);
+  expect(wrong.err).toMatch(/has no context "nowhere"/);
   expect((await plugin.program(plugin.kubectl, ['lakebranch', 'version'])).out).toMatch(
     /^kubectl-lakebranch \d+\.\d+\.\d+/,
   );

@@ -1,10 +1,11 @@
 // park, unpark: hold still while the operator is away, and go on.
+import { annotationKey } from '../../api/names.ts';
 import type { DatabaseBranch } from '../../api/v1alpha1/database-branch.ts';
 import { nameOf } from '../branch.ts';
 import { getBranch, listBranches, type Cluster } from '../cluster.ts';
 import { CommandError, ExitCode, UsageError, type Command, type Context, type Flag } from '../command.ts';
 import { decidePark, decideUnpark, parkStanding, unparkStanding, type Standing } from '../decide-park.ts';
-import { editBranch, type Patch } from '../edit.ts';
+import { editBranch, warnOfGitOps, type Patch } from '../edit.ts';
 import { allNamespaces, output, waits } from '../parse.ts';
 import { printJson } from '../terminal.ts';
 import { waitUntil, type Look } from '../wait.ts';
@@ -32,7 +33,7 @@ export const park: Command = {
   args: [0, 100],
   completes: 'branches',
   json: json('Parking'),
-  run: (context) => change(context, 'Parking', decidePark, parkStanding),
+  run: (context) => change(context, { kind: 'Parking', decide: decidePark, standing: parkStanding }),
 };
 
 export const unpark: Command = {
@@ -47,7 +48,7 @@ export const unpark: Command = {
   args: [0, 100],
   completes: 'branches',
   json: json('Unparking'),
-  run: (context) => change(context, 'Unparking', decideUnpark, unparkStanding),
+  run: (context) => change(context, { kind: 'Unparking', decide: decideUnpark, standing: unparkStanding }),
 };
 
 interface Item {
@@ -57,25 +58,21 @@ interface Item {
   readonly note?: string;
 }
 
-async function change(
-  context: Context,
-  kind: string,
-  decide: (object: DatabaseBranch) => Patch | undefined,
-  standing: (object: DatabaseBranch, now: Date) => Standing,
-): Promise<number> {
+interface Change {
+  readonly kind: 'Parking' | 'Unparking';
+  readonly decide: (object: DatabaseBranch) => Patch | undefined;
+  readonly standing: (object: DatabaseBranch, now: Date) => Standing;
+}
+
+async function change(context: Context, { kind, decide, standing }: Change): Promise<number> {
   const { invocation, terminal, cluster: open } = context;
   const cluster = await open();
-  const chosen = await choose(context, cluster);
   const items: Item[] = [];
-  for (const { metadata } of chosen) {
+  for (const { metadata } of await choose(context, cluster)) {
     terminal.signal.throwIfAborted();
     const there = { ...cluster, namespace: metadata.namespace ?? cluster.namespace };
-    let changed = false;
-    await editBranch(there, metadata.name, (object) => {
-      const patch = decide(object);
-      changed = patch !== undefined;
-      return patch;
-    });
+    const changed = await changeOne(context, there, metadata.name, decide);
+    if (changed === undefined) continue;
     items.push({ namespace: there.namespace, name: metadata.name, changed });
     terminal.note(`${there.namespace}/${metadata.name}: ${changed ? kind.toLowerCase() : 'nothing to change'}`);
   }
@@ -84,6 +81,29 @@ async function change(
   else if (told.length === 0) terminal.note('There is none.');
   else for (const { namespace, name, note = 'asked for' } of told) terminal.out(`${namespace}/${name}: ${note}`);
   return ExitCode.done;
+}
+
+/** Whether anything was changed. Undefined: it goes while all are taken in turn, which keeps no other from its turn. */
+async function changeOne(
+  { invocation, terminal }: Context,
+  cluster: Cluster,
+  name: string,
+  decide: Change['decide'],
+): Promise<boolean | undefined> {
+  let changed = false;
+  try {
+    const edited = await editBranch(cluster, name, (object) => {
+      const patch = decide(object);
+      changed = patch !== undefined;
+      return patch;
+    });
+    if (changed) warnOfGitOps(terminal, edited, `annotation ${annotationKey.paused}`);
+    return changed;
+  } catch (error) {
+    if (invocation.args.length > 0 || !(error instanceof CommandError)) throw error;
+    terminal.note(`${cluster.namespace}/${name}: left out, because ${error.message}`);
+    return undefined;
+  }
 }
 
 async function choose({ invocation }: Context, cluster: Cluster): Promise<DatabaseBranch[]> {

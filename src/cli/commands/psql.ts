@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { CommandError, type Command } from '../command.ts';
 import { freshLogin, type Login } from '../login.ts';
-import { pgEnvironment, trustOf } from '../psql-environment.ts';
+import { pgEnvironment, trustOf, trustWished } from '../psql-environment.ts';
 import type { Terminal } from '../terminal.ts';
 import { formatWhen } from '../times.ts';
 
@@ -39,16 +39,11 @@ export const psql: Command = {
         `The login is good for new connections until ${formatWhen(login.expireTime, terminal.clock.now())}.`,
       );
     return withCaFile(login, (caFile) => {
-      const trust = trustOf(login, caFile, major);
-      return runPsql(terminal, invocation.rest, { ...pgEnvironment(login, trust), ...ownTrust(terminal.env) });
+      const trust = trustWished(terminal.env, trustOf(login, caFile, major));
+      return runPsql(terminal, invocation.rest, pgEnvironment(login, trust));
     });
   },
 };
-
-const ownTrust = (env: Terminal['env']): Record<string, string> =>
-  Object.fromEntries(
-    ['PGSSLMODE', 'PGSSLROOTCERT'].flatMap((key) => (env[key] === undefined ? [] : [[key, env[key]]])),
-  );
 
 async function psqlMajor({ env }: Terminal): Promise<number> {
   try {
@@ -77,9 +72,10 @@ async function withCaFile(login: Login, use: (file: string | undefined) => Promi
 function runPsql(terminal: Terminal, args: readonly string[], pg: Record<string, string>): Promise<number> {
   // A service file or a password file of the person would win over what is set here, or be mixed with it.
   const { PGSERVICE: _service, PGHOSTADDR: _address, PGPASSFILE: _file, PGOPTIONS: _options, ...env } = terminal.env;
-  const takeBack = terminal.lendSignals();
+  const child = spawn('psql', [...args], { stdio: 'inherit', env: { ...env, ...pg } });
+  // Ctrl-C reaches psql as well, from the terminal, and cancels a query. Whoever ends us ends only us.
+  const takeBack = terminal.lendSignals((signal) => void (signal === 'SIGTERM' && child.kill(signal)));
   return new Promise<number>((resolve, reject) => {
-    const child = spawn('psql', [...args], { stdio: 'inherit', env: { ...env, ...pg } });
     child.on('error', reject);
     child.on('close', (code, signal) => resolve(code ?? 128 + (signal ? constants.signals[signal] : 0)));
   }).finally(takeBack);

@@ -13,6 +13,7 @@ import {
 import { getBranch, type Cluster } from '../cluster.ts';
 import { CommandError, ExitCode, type Command, type Context } from '../command.ts';
 import { decideEnd } from '../decide-end.ts';
+import { goOn } from '../decide-park.ts';
 import { editBranch, warnOfGitOps, type Patch } from '../edit.ts';
 import { classOf, endFlags, endWish } from '../fields.ts';
 import { output, waits } from '../parse.ts';
@@ -108,7 +109,7 @@ function refuse({ object, bclass, token, now, hasNewEnd }: Asked): void {
     );
   if (pausedOf(object) !== 'no')
     throw new CommandError(
-      `${nameOf(object)} is paused (annotation lakebranch.dev/paused), so no branch would be made. First: kubectl lakebranch -n ${object.metadata.namespace} unpark ${object.metadata.name}`,
+      `${nameOf(object)} is paused (annotation lakebranch.dev/paused), so no branch would be made. First: ${goOn(object)}`,
     );
   const end = endOf(object, bclass);
   const over = endedReason(object) === 'Expired' || (end !== undefined && end <= now);

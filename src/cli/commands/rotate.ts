@@ -56,6 +56,8 @@ function refuseWithoutLogin(object: DatabaseBranch): void {
   const { name, namespace } = object.metadata;
   const ended = endedReason(object);
   if (ended !== undefined) throw new CommandError(`${nameOf(object)} has ended (${ended}): it has no login any more`);
+  if (object.metadata.deletionTimestamp !== undefined)
+    throw new CommandError(`${nameOf(object)} is being deleted: it gets no other token`);
   if (pausedOf(object) === 'all')
     throw new CommandError(
       `${nameOf(object)} is parked, so its token is not renewed. First: kubectl lakebranch -n ${namespace} unpark ${name}`,

@@ -63,7 +63,7 @@ class Chain {
   }
 
   async follow(words: string): Promise<void> {
-    const [kind, name] = words.includes('/') ? (words.split('/', 2) as [string, string]) : ['dbb', words];
+    const [, kind = 'dbb', name = ''] = /^(?:([^/]*)\/)?(.*)$/s.exec(words) ?? [];
     switch (kindOf(kind)) {
       case 'DatabaseBranch': {
         const object = await getBranch(this.#cluster, name);
