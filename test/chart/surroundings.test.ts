@@ -32,6 +32,11 @@ describe('monitoring', () => {
       },
     ],
     [
+      'protected, with an authority of its own',
+      { mode: 'Protected', monitor: { tlsConfig: { serverName: 's' } } },
+      { scheme: 'https', tlsConfig: { serverName: 's' } },
+    ],
+    [
       'protected, with credentials',
       { mode: 'Protected', monitor: { authorization: { credentials: { name: 'c', key: 'k' } } } },
       { scheme: 'https', authorization: { credentials: { name: 'c', key: 'k' } } },
@@ -41,6 +46,7 @@ describe('monitoring', () => {
     const manifests = await render({ metrics: { ...metrics, monitor } });
     const [endpoint] = only(manifests, 'ServiceMonitor')['spec'].endpoints;
     expect(endpoint).toMatchObject({ ...wanted, interval: '30s' });
+    if ('tlsConfig' in wanted) expect(endpoint.tlsConfig).toEqual(wanted.tlsConfig);
     const service = only(manifests, 'Service');
     expect(service['spec'].ports.map(({ name }: { name: string }) => name)).toContain(endpoint.port);
     expect(service.metadata.labels).toMatchObject(only(manifests, 'ServiceMonitor')['spec'].selector.matchLabels);
@@ -79,6 +85,20 @@ test('the NetworkPolicy lets through what is needed, and says where to', async (
     { ports: [443, 6443, 5433].map((port) => ({ port, protocol: 'TCP' })), to: policy.to },
     ...policy.extraEgress,
   ]);
+});
+
+test('the NetworkPolicy without a port of ours opens none, instead of all', async () => {
+  const policy = {
+    enabled: true,
+    apiServerPorts: [],
+    workspacePorts: [],
+    databasePorts: [],
+    extraEgress: [{ ports: [{ port: 6443 }] }],
+  };
+  const { spec } = only(await render({ networkPolicy: policy }), 'NetworkPolicy') as unknown as {
+    spec: { egress: { ports?: { port: number }[] }[] };
+  };
+  expect(spec.egress.map(({ ports }) => ports?.map(({ port }) => port))).toEqual([[53, 53], [6443]]);
 });
 
 describe('the emulator', () => {
