@@ -44,7 +44,12 @@ export const chartValues = z.strictObject({
   }),
   existingSecret: z.union([objectName, z.array(objectName.min(1))]),
   clusterID: z.string().max(128),
-  previousClusterIDs: z.array(z.string().min(1).max(128)),
+  previousClusterIDs: z.array(
+    z
+      .string()
+      .max(128)
+      .regex(/^[^,]+$/),
+  ),
   deletionMaxWait: duration.min(1),
   projectLimit: z.int().min(1).max(10_000),
   providerQPS: z.number().min(0.1).max(1000),

@@ -51,6 +51,7 @@ const refusals: readonly (readonly [string, Values, RegExp])[] = [
   ],
   ['no ServiceAccount', { serviceAccount: { create: false } }, /serviceAccount\.name: must be set/],
   ['an audience that no token can name', { workloadIdentity: { audiences: ['a\u00e4'] } }, /audiences\/0/],
+  ['two ids of a cluster in one', { previousClusterIDs: ['a,b'] }, /at '\/previousClusterIDs\/0'/],
   ['a proxy under no key', { proxy: { existingSecret: { name: 's', key: '' } } }, /at '\/proxy\/existingSecret\/key'/],
   ['a name that is too long for a label', { nameOverride: 'n'.repeat(64) }, /at '\/nameOverride'/],
   ['a name that no Service can have', { fullnameOverride: 'a.b' }, /at '\/fullnameOverride'/],
