@@ -3,7 +3,7 @@
 
 RUN = @PATH="$(CURDIR)/node_modules/.bin:$$PATH"
 
-.PHONY: help setup demo test chaos check format generate build emulator mutation bench bench-restore clean
+.PHONY: help setup demo test e2e images chaos check format generate build emulator mutation bench bench-restore clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -14,6 +14,9 @@ demo: setup ## Show the main job from end to end; CONTEXT=<kube context> uses th
 
 test: setup ## Run all tests; the last line counts them
 	$(RUN) node scripts/test.ts
+
+e2e: setup ## Install the images and the chart on kind and tell the whole story; E2E_CONTEXT=<kube context> uses that cluster
+	$(RUN) E2E_CONTEXT='$(E2E_CONTEXT)' E2E_REGISTRY='$(E2E_REGISTRY)' node scripts/e2e.ts
 
 chaos: setup ## Break everything at random for long; SEED=1 OPS=10000 say how, WITHOUT=kill leaves out
 	$(RUN) SEED='$(SEED)' OPS='$(OPS)' SETTLE='$(SETTLE)' WITHOUT='$(WITHOUT)' node scripts/chaos.ts
@@ -29,6 +32,9 @@ generate: setup ## Write the files that are generated from the source: CRDs and 
 
 build: setup ## Bundle the operator, the emulator and the kubectl plugin into dist/
 	$(RUN) node scripts/build.ts
+
+images: setup ## Build lakebranch:dev and lakebranch-emulator:dev with Docker; TAG and NODE_IMAGE choose the tag and the base
+	$(RUN) TAG='$(TAG)' NODE_IMAGE='$(NODE_IMAGE)' ARCHITECTURES='$(ARCHITECTURES)' node scripts/images.ts
 
 bench: setup ## Measure what docs/benchmarks.md records, about 25 minutes; ROWS=one,many picks rows, RECORD=1 writes them down
 	$(RUN) ROWS='$(ROWS)' OUT='$(OUT)' RECORD='$(RECORD)' node scripts/bench.ts

@@ -52,9 +52,11 @@ export function everyRightIsNeeded({ values, namespace }: Minimal, manifests: re
   beforeAll(async () => {
     audit = await Audit.of(`system:serviceaccount:${operatorNamespace}:lakebranch`);
     const ownerPermissions = '--enable-admission-plugins=OwnerReferencesPermissionEnforcement';
+    // As before 1.34: what a newer one streams has to be listed.
+    const withoutStreamedLists = '--feature-gates=WatchList=false';
     world = await World.start({
       values,
-      apiServerArgs: [...audit.apiServerArgs, ownerPermissions],
+      apiServerArgs: [...audit.apiServerArgs, ownerPermissions, withoutStreamedLists],
       emulatorArgs: ['--no-postgres'],
       // No test waits for the room that another one takes.
       operatorEnv: { LAKEBRANCH_PROJECT_LIMIT: '1000' },

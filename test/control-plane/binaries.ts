@@ -31,13 +31,18 @@ const oldestGo = '1.24';
 
 /** Finds every program, building what is found nowhere. Says what it does while that takes minutes. */
 export async function findOrBuildBinaries(env: Environment = process.env): Promise<Binaries> {
+  return findBinaries(env, cacheFolder(env)) ?? builtBinaries(env);
+}
+
+/** Every program as the toolchain pins it, whatever else the machine has. */
+export async function builtBinaries(env: Environment = process.env): Promise<Binaries> {
   const cache = cacheFolder(env);
-  const found = findBinaries(env, cache);
+  const found = findBinaries({}, cache);
   if (found) return found;
   await withLock(join(cache, '..', 'build.lock'), 'Kubernetes test binaries', async () => {
-    if (!findBinaries(env, cache)) await build(env, cache);
+    if (!findBinaries({}, cache)) await build(env, cache);
   });
-  const built = findBinaries(env, cache);
+  const built = findBinaries({}, cache);
   if (!built) throw new SetupError(`Building the Kubernetes test binaries left some of them out; see ${cache}.`);
   return built;
 }
@@ -90,7 +95,7 @@ async function build(env: Environment, cache: string): Promise<void> {
 }
 
 /** Stamps the version as a release build does; `kubectl version` and the API server's /version show it. */
-function linkerFlags(): string {
+export function linkerFlags(): string {
   const version = kubernetesVersion();
   const [major, minor] = version.slice(1).split('.');
   const stamps = { gitVersion: version, gitMajor: major, gitMinor: minor, gitTreeState: 'clean' };
@@ -130,7 +135,7 @@ function isOlder(version: string, than: string): boolean {
   return major < otherMajor || (major === otherMajor && minor < otherMinor);
 }
 
-function kubernetesVersion(): string {
+export function kubernetesVersion(): string {
   const version = /k8s\.io\/kubernetes (v\S+)/.exec(readFileSync(join(toolchain, 'go.mod'), 'utf8'))?.[1];
   if (!version) throw new Error('go.mod of the toolchain names no version of k8s.io/kubernetes');
   return version;

@@ -31,7 +31,7 @@ async function oldest(files: readonly string[]): Promise<number> {
 async function newestSource(): Promise<number> {
   const source = join(root, 'src');
   const inside = (await readdir(source, { recursive: true })).map((file) => join(source, file));
-  const others = ['package-lock.json', 'scripts/build.ts'].map((file) => join(root, file));
+  const others = ['package-lock.json', 'scripts/build.ts', 'scripts/build/bundle.ts'].map((file) => join(root, file));
   return Math.max(...(await Promise.all([...inside, ...others].map(timeOf))));
 }
 
