@@ -32,11 +32,6 @@ describe('monitoring', () => {
       },
     ],
     [
-      'protected, with an authority of its own',
-      { mode: 'Protected', monitor: { tlsConfig: { serverName: 's' } } },
-      { scheme: 'https', tlsConfig: { serverName: 's' } },
-    ],
-    [
       'protected, with credentials',
       { mode: 'Protected', monitor: { authorization: { credentials: { name: 'c', key: 'k' } } } },
       { scheme: 'https', authorization: { credentials: { name: 'c', key: 'k' } } },
@@ -46,12 +41,17 @@ describe('monitoring', () => {
     const manifests = await render({ metrics: { ...metrics, monitor } });
     const [endpoint] = only(manifests, 'ServiceMonitor')['spec'].endpoints;
     expect(endpoint).toMatchObject({ ...wanted, interval: '30s' });
-    if ('tlsConfig' in wanted) expect(endpoint.tlsConfig).toEqual(wanted.tlsConfig);
     const service = only(manifests, 'Service');
     expect(service['spec'].ports.map(({ name }: { name: string }) => name)).toContain(endpoint.port);
     expect(service.metadata.labels).toMatchObject(only(manifests, 'ServiceMonitor')['spec'].selector.matchLabels);
     const ports = containerOf(manifests)['ports'] as { name: string; containerPort: number }[];
     expect(ports.map(({ name }) => name)).toContain(service['spec'].ports[0].targetPort);
+  });
+
+  test('a monitor that is told how to check the certificate does check it', async () => {
+    const monitor = { kind: 'ServiceMonitor', tlsConfig: { serverName: 's' } };
+    const manifests = await render({ metrics: { mode: 'Protected', monitor } });
+    expect(only(manifests, 'ServiceMonitor')['spec'].endpoints[0].tlsConfig).toEqual({ serverName: 's' });
   });
 
   test('a certificate for Protected metrics is mounted where the operator looks for it', async () => {
