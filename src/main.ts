@@ -87,7 +87,8 @@ async function main(signal: AbortSignal): Promise<number> {
   const metrics = createMetrics({
     fleet: () => operator?.fleet() ?? { objects: [], classes: [], restores: [] },
     loops: () => operator?.loops() ?? [],
-    leading: () => leader.leading,
+    // Without an election whoever works leads.
+    leading: () => (config.leaderElection ? leader.leading : operator !== undefined),
     perObject: config.metrics.perObject,
     version,
     nodeVersion: process.version,

@@ -10,7 +10,7 @@ import {
   leaseResource,
 } from './api/names.ts';
 import { ManualClock } from './kit/clock.ts';
-import type { KubeObject } from './kit/kube.ts';
+import { KubeError, type KubeObject } from './kit/kube.ts';
 import { Leader, type Ended } from './kit/leader.ts';
 import { refuseWhileNeeded, releaseFinalizers, StillNeeded, type GuardParts } from './uninstall-guard.ts';
 
@@ -72,10 +72,25 @@ test('names every object that is left, how its branch ends, and what to do', asy
   expect(message).toContain('uninstall.releaseFinalizers=true');
 });
 
-test('looks only where the operator works', async () => {
+test('also refuses for objects in a namespace that the operator no longer works in', async () => {
+  branch('pr-2');
+  await expect(refuseWhileNeeded({ ...parts, watchNamespaces: ['pr-1'] })).rejects.toThrow(
+    /pr-2\/database: .*the operator does not work in this namespace/,
+  );
+  await driven(releaseFinalizers({ ...parts, watchNamespaces: ['pr-1'] }));
+  expect(finalizersOf(kube.peek(databaseBranchResource, { namespace: 'pr-2', name: 'database' }))).toEqual([]);
+});
+
+test('looks only where the operator works if it may not look elsewhere', async () => {
+  kube.failBefore(({ verb, type, key }) =>
+    verb === 'list' && type.kind === 'DatabaseBranch' && key === ''
+      ? new KubeError('GET databasebranches', 403, { reason: 'Forbidden' })
+      : undefined,
+  );
   branch('pr-2');
   await expect(refuseWhileNeeded({ ...parts, watchNamespaces: ['pr-1'] })).resolves.toBeUndefined();
   await expect(refuseWhileNeeded({ ...parts, watchNamespaces: ['pr-1', 'pr-2'] })).rejects.toThrow('pr-2/database');
+  await expect(refuseWhileNeeded(parts)).rejects.toThrow('Forbidden');
 });
 
 test('waits for the operator to take its finalizer from a class whose last object has gone', async () => {

@@ -12,6 +12,7 @@ import { sleep, type Clock } from './kit/clock.ts';
 import { removeFinalizer } from './kit/finalizers.ts';
 import {
   isConflict,
+  isForbidden,
   isNotFound,
   keyOf,
   type Kube,
@@ -48,7 +49,7 @@ export async function refuseWhileNeeded(parts: GuardParts): Promise<void> {
     const { objects, classes } = await withFinalizer(parts);
     if (objects.length + classes.length === 0) return;
     if (objects.length > 0 || clock.monotonicMs() - begun > patienceMs)
-      throw new StillNeeded(refusal(objects, classes));
+      throw new StillNeeded(refusal(objects, classes, parts.watchNamespaces));
     await sleep(clock, againMs, signal);
   }
 }
@@ -56,9 +57,19 @@ export async function refuseWhileNeeded(parts: GuardParts): Promise<void> {
 /** More would only hide the remedy below them. */
 const mostNamed = 20;
 
-function refusal(objects: readonly DatabaseBranch[], classes: readonly KubeObject[]): string {
+function refusal(
+  objects: readonly DatabaseBranch[],
+  classes: readonly KubeObject[],
+  watchNamespaces: readonly string[],
+): string {
+  const isUnwatched = ({ metadata: { namespace = '' } }: DatabaseBranch): boolean =>
+    watchNamespaces.length > 0 && !watchNamespaces.includes(namespace);
+  const unwatched =
+    ' (the operator does not work in this namespace: upgrade the release with it in `namespaces` first)';
   const lines = [
-    ...objects.map((object) => `  DatabaseBranch ${keyOf(object.metadata)}: ${endOf(object)}`),
+    ...objects.map(
+      (object) => `  DatabaseBranch ${keyOf(object.metadata)}: ${endOf(object)}${isUnwatched(object) ? unwatched : ''}`,
+    ),
     ...classes.map(({ metadata }) => `  BranchClass ${metadata.name}: in use`),
   ];
   const more = lines.length > mostNamed ? [`  and ${lines.length - mostNamed} more`] : [];
@@ -158,16 +169,33 @@ interface Needing {
 }
 
 async function withFinalizer({ kube, watchNamespaces, signal }: GuardParts): Promise<Needing> {
-  const places = watchNamespaces.length > 0 ? watchNamespaces : [undefined];
-  const objects: DatabaseBranch[] = [];
-  for (const namespace of places)
-    objects.push(...(await listAll<DatabaseBranch>(kube, databaseBranchResource, namespace, signal)));
+  const objects = await branchesIn({ kube, watchNamespaces, signal });
   const classes = await listAll<KubeObject>(kube, branchClassResource, undefined, signal);
   const needs = (finalizer: string) => (object: KubeObject) => object.metadata.finalizers?.includes(finalizer) ?? false;
   return {
     objects: objects.filter(needs(databaseBranchFinalizer)),
     classes: classes.filter(needs(branchClassFinalizer)),
   };
+}
+
+/**
+ * Everywhere, if that is allowed: a namespace that was taken from the list may hold objects that nobody ends any more.
+ * There is one release in a cluster, so all finalizers are ours.
+ */
+async function branchesIn({
+  kube,
+  watchNamespaces,
+  signal,
+}: Pick<GuardParts, 'kube' | 'watchNamespaces' | 'signal'>): Promise<DatabaseBranch[]> {
+  try {
+    return await listAll<DatabaseBranch>(kube, databaseBranchResource, undefined, signal);
+  } catch (error) {
+    if (watchNamespaces.length === 0 || !isForbidden(error)) throw error;
+  }
+  const objects: DatabaseBranch[] = [];
+  for (const namespace of watchNamespaces)
+    objects.push(...(await listAll<DatabaseBranch>(kube, databaseBranchResource, namespace, signal)));
+  return objects;
 }
 
 /** Nothing, where the kind is not served: then there is no object either. */

@@ -130,6 +130,11 @@ test('what pages set in a chart is a value of it', () => {
   expect(unknown).toEqual([]);
 });
 
+test.each(pages)('%s reads the logs of all replicas, not of the one that kubectl happens to pick', (page) => {
+  const ofOne = read(page).match(/logs deploy(?:ment)?\/lakebranch\b(?! --previous)[^`\n]*/g) ?? [];
+  expect(ofOne).toEqual([]);
+});
+
 test('every setting of the operator is in the table of docs/operations.md, with its default', () => {
   const settings = [...read('src/config.ts').matchAll(/^ {2}([A-Z_]+): (.*)/gm)].map(([, name, rule = '']) => ({
     name,

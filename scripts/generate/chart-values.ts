@@ -5,6 +5,10 @@ import * as z from 'zod';
 const text = z.string();
 const dnsLabel = z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/);
 const objectName = z.string().regex(/^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?)?$/);
+/** Of a label that selects. */
+const labelValue = z.string().regex(/^([a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?)?$/);
+/** Services have the strictest names; room is left for what is put behind. */
+const serviceName = z.string().regex(/^([a-z]([-a-z0-9]{0,38}[a-z0-9])?)?$/);
 const port = z.int().min(1).max(65_535);
 const ports = z.array(port);
 const duration = z.string().regex(/^([0-9]+h)?([0-9]+m)?([0-9]+s)?$/);
@@ -19,15 +23,15 @@ const image = {
   digest: z.string().regex(/^(sha256:[0-9a-f]{64})?$/),
 };
 
-/** Commas separate them in the variable of the operator. */
+/** Commas separate them in the variable of the operator, which takes visible ASCII only. */
 const audience = z
   .string()
   .max(512)
-  .regex(/^[^,\s]+$/);
+  .regex(/^[!-+\x2d-~]+$/);
 
 export const chartValues = z.strictObject({
-  nameOverride: objectName,
-  fullnameOverride: objectName,
+  nameOverride: labelValue,
+  fullnameOverride: serviceName,
   commonLabels: texts,
   scope: z.enum(['cluster', 'namespaces', 'namespace']),
   namespaces: z.array(dnsLabel),
@@ -40,7 +44,12 @@ export const chartValues = z.strictObject({
   }),
   existingSecret: z.union([objectName, z.array(objectName.min(1))]),
   clusterID: z.string().max(128),
-  previousClusterIDs: z.array(z.string().min(1).max(128)),
+  previousClusterIDs: z.array(
+    z
+      .string()
+      .max(128)
+      .regex(/^[^,]+$/),
+  ),
   deletionMaxWait: duration.min(1),
   projectLimit: z.int().min(1).max(10_000),
   providerQPS: z.number().min(0.1).max(1000),
@@ -49,7 +58,7 @@ export const chartValues = z.strictObject({
   proxy: z.strictObject({
     url: z.string().regex(/^(https?:\/\/.+)?$/),
     noProxy: text,
-    existingSecret: z.strictObject({ name: objectName, key: text }),
+    existingSecret: z.strictObject({ name: objectName, key: z.string().min(1) }),
   }),
   extraCA: z.strictObject({ configMap: objectName, key: z.string().min(1) }),
   replicas: z.int().min(1).max(10),

@@ -64,6 +64,25 @@ test('whoever comes with ever new tokens does not flood the API server, and the 
   expect(ends.filter((end) => end === 'allowed')).toEqual([]);
 });
 
+test('ever new tokens, one after the other, do not push out the known one', async () => {
+  await access.of('good');
+  for (let n = 0; n < 1000; n++) await access.of(`token-${n}`);
+  reviews.asked = 0;
+  expect([await access.of('good'), reviews.asked]).toEqual(['allowed', 0]);
+});
+
+test('the known one is reviewed again although others take all the places', async () => {
+  await access.of('good');
+  clock.advance(60_000);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  reviews.gate = promise;
+  const flood = Array.from({ length: 8 }, (_, n) => access.of(`token-${n}`));
+  const known = access.of('good');
+  resolve();
+  expect(await known).toBe('allowed');
+  await Promise.all(flood);
+});
+
 test('those who come at once with one token ask once', async () => {
   expect(await Promise.all([access.of('good'), access.of('good')])).toEqual(['allowed', 'allowed']);
   expect(reviews.asked).toBe(2);

@@ -50,15 +50,22 @@ interface AccessReview extends KubeObject {
 const allowedMs = 60_000;
 /** A right that was just granted counts within this. */
 const refusedMs = 10_000;
+/** Of each sort. */
 const mostRemembered = 100;
 /** Whoever floods us with made-up tokens shall not flood the API server. */
 const mostAtOnce = 8;
 const timeoutMs = 5_000;
 
+interface Said {
+  readonly verdict: Verdict;
+  readonly untilMs: number;
+}
+
 export class Access {
   readonly #options: AccessOptions;
-  /** Hash of the token → what was said of it. */
-  readonly #said = new Map<string, { readonly verdict: Verdict; readonly untilMs: number }>();
+  /** Hash of the token → what was said of it. Apart, so that made-up tokens do not push out those that are allowed. */
+  readonly #allowed = new Map<string, Said>();
+  readonly #refused = new Map<string, Said>();
   readonly #asking = new Map<string, Promise<Verdict>>();
 
   constructor(options: AccessOptions) {
@@ -68,11 +75,14 @@ export class Access {
   /** May `get` the path. Throws KubeError or KubeUnreachable if the API server could not be asked, Error if too many ask. */
   async of(token: string): Promise<Verdict> {
     const key = createHash('sha256').update(token).digest('base64');
-    const said = this.#said.get(key);
+    const known = this.#allowed.get(key);
+    const said = known ?? this.#refused.get(key);
     if (said && said.untilMs > this.#options.clock.monotonicMs()) return said.verdict;
     const running = this.#asking.get(key);
     if (running) return running;
-    if (this.#asking.size >= mostAtOnce) throw new Error(`${mostAtOnce} other tokens are being reviewed already`);
+    // Whoever was let in before is no flood.
+    if (!known && this.#asking.size >= mostAtOnce)
+      throw new Error(`${mostAtOnce} other tokens are being reviewed already`);
     const asking = this.#ask(token).then((verdict) => this.#remember(key, verdict));
     this.#asking.set(key, asking);
     try {
@@ -101,11 +111,12 @@ export class Access {
 
   #remember(key: string, verdict: Verdict): Verdict {
     const untilMs = this.#options.clock.monotonicMs() + (verdict === 'allowed' ? allowedMs : refusedMs);
-    this.#said.delete(key);
-    this.#said.set(key, { verdict, untilMs });
-    for (const [oldest] of this.#said) {
-      if (this.#said.size <= mostRemembered) break;
-      this.#said.delete(oldest);
+    for (const map of [this.#allowed, this.#refused]) map.delete(key);
+    const memory = verdict === 'allowed' ? this.#allowed : this.#refused;
+    memory.set(key, { verdict, untilMs });
+    for (const [oldest] of memory) {
+      if (memory.size <= mostRemembered) break;
+      memory.delete(oldest);
     }
     return verdict;
   }

@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect as dial, type Socket } from 'node:net';
 import { connect } from 'node:tls';
 import { once } from 'node:events';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -146,4 +147,25 @@ test('a port that is taken is named with its setting', async () => {
   const second = serveProtectedPage(options({ port }));
   await expect(second).rejects.toThrow(PortError);
   await expect(second).rejects.toThrow(`PORT: cannot listen on 127.0.0.1:${port} (EADDRINUSE)`);
+});
+
+test('whoever opens ever more connections is turned away, and others get in when they are gone', async () => {
+  const { port } = await serve();
+  const silent: Socket[] = [];
+  const turnedAway = new Promise<void>((resolve) => {
+    for (let n = 0; n < 101; n++)
+      silent.push(
+        dial(port, '127.0.0.1')
+          .on('error', () => undefined)
+          .once('close', resolve),
+      );
+  });
+  await turnedAway;
+  for (const socket of silent) socket.destroy();
+  const answered = (): Promise<number> =>
+    get('/metrics', 'Bearer good').then(
+      ([status]) => status,
+      () => 0,
+    );
+  await until('others get in', async () => (await answered()) === 200);
 });

@@ -27,6 +27,9 @@ export interface ProtectedPage {
 
 /** The kubelet needs about a minute to bring a renewed Secret, so this adds little. */
 const lookMs = 10_000;
+/** Whoever opens connections and shows no token shall not fill the memory of the operator, nor the places for long. */
+const mostConnections = 100;
+const longestSilenceMs = 10_000;
 
 interface Answer {
   readonly status: number;
@@ -47,7 +50,8 @@ export async function serveProtectedPage(options: ProtectedPageOptions): Promise
   const read = async (): Promise<ServingCertificate> =>
     folder === undefined ? selfSigned('lakebranch', clock.now()) : certificateIn(folder, certificateSetting);
   let certificate = await read();
-  const server = createServer(certificate, (request, response) => {
+  const patience = { handshakeTimeout: longestSilenceMs, headersTimeout: longestSilenceMs };
+  const server = createServer({ ...certificate, ...patience }, (request, response) => {
     void answer(request.method, request.url, request.headers.authorization).then(({ status, body, type }) =>
       response
         .writeHead(status, {
@@ -89,6 +93,7 @@ export async function serveProtectedPage(options: ProtectedPageOptions): Promise
     }
   }
 
+  server.maxConnections = mostConnections;
   let closed = false;
   let cancel = (): void => undefined;
   const watch = (): void => {

@@ -22,7 +22,7 @@ import {
   type ResourceType,
 } from '../kit/kube.ts';
 import { fieldsOf, missingFields, type OpenApiSchema } from './fields.ts';
-import { accessesOf, inWords, type Access, type Scope } from './rights.ts';
+import { accessesOf, inWords, ofSomeNamespaces, type Access, type Scope } from './rights.ts';
 
 /** What is asked of the API server at the start. */
 export type StartKube = Pick<HttpKube, 'getRaw' | 'create' | 'get'>;
@@ -42,12 +42,18 @@ const kinds = [
 const timeoutMs = 10_000;
 const applyCrds = 'apply deploy/crds.yaml of this release (with the chart: upgrade it with crds.enabled)';
 
-/** Resolves with the id of the cluster when all is there; throws NotYet while something is lacking. */
-export async function look(kube: StartKube, scope: Scope, signal: AbortSignal): Promise<string> {
+export interface Sight {
+  readonly clusterID: string;
+  /** In a sentence: what is lacking in some of the namespaces, and does not hold up the others. */
+  readonly lacks: string | undefined;
+}
+
+/** Resolves when all is there that work can begin with; throws NotYet while something is lacking. */
+export async function look(kube: StartKube, scope: Scope, signal: AbortSignal): Promise<Sight> {
   try {
     await checkKinds(kube, signal);
-    await checkRights(kube, scope, signal);
-    return scope.clusterID ?? (await uidOfKubeSystem(kube, signal));
+    const lacks = await checkRights(kube, scope, signal);
+    return { clusterID: scope.clusterID ?? (await uidOfKubeSystem(kube, signal)), lacks };
   } catch (error) {
     throw asNotYet(error);
   }
@@ -161,12 +167,14 @@ interface SubjectReview extends KubeObject {
 /** Reviews have no name: nothing is stored. */
 const nameless = { name: '' };
 
-async function checkRights(kube: StartKube, scope: Scope, signal: AbortSignal): Promise<void> {
+async function checkRights(kube: StartKube, scope: Scope, signal: AbortSignal): Promise<string | undefined> {
   const accesses = accessesOf(scope);
   const allowed = await Promise.all(accesses.map((access) => isAllowed(kube, access, signal)));
   const missing = accesses.filter((_, index) => !allowed[index]);
-  if (missing.length === 0) return;
-  throw new NotYet(`${await whoAmI(kube, signal)} may not ${inWords(missing)}; ${adviceFor(scope, missing)}`);
+  if (missing.length === 0) return undefined;
+  const sentence = `${await whoAmI(kube, signal)} may not ${inWords(missing)}; ${adviceFor(scope, missing)}`;
+  if (ofSomeNamespaces(missing, scope).length < missing.length) throw new NotYet(sentence);
+  return sentence;
 }
 
 function adviceFor({ watchNamespaces }: Scope, missing: readonly Access[]): string {

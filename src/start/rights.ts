@@ -175,6 +175,20 @@ function placesOf(
   }
 }
 
+/**
+ * Those of the missing that hold up nothing but one of several namespaces. Its RoleBinding goes with it when it is
+ * deleted, and whoever administers it can delete it: the others must not stand still for that.
+ */
+export function ofSomeNamespaces(missing: readonly Access[], { watchNamespaces }: Scope): Access[] {
+  const within = missing.filter(({ namespace = '' }) => watchNamespaces.includes(namespace)).filter(isOfOneNamespace);
+  const lacking = new Set(within.map(({ namespace }) => namespace));
+  return lacking.size < watchNamespaces.length ? within : [];
+}
+
+/** Not what the Lease needs, nor what fills the caches, which wait for all namespaces. */
+const isOfOneNamespace = ({ group, resource, verb }: Access): boolean =>
+  resource !== 'leases' && !(group === ours && ['list', 'watch'].includes(verb));
+
 const mostNamed = 12;
 
 /** `get, create secrets in namespace pr-1; update leases.coordination.k8s.io in …` */

@@ -26,8 +26,9 @@ const apiServer =
       }),
       [openApi]: json({ components: { schemas: {} } }),
       [access]: (to, { body }) => {
-        const { resource, subresource = '', verb } = (JSON.parse(body) as Review).spec.resourceAttributes;
-        const allowed = !denied.includes(`${verb} ${resource}${subresource && '/'}${subresource}`);
+        const { resource, subresource = '', verb, namespace } = (JSON.parse(body) as Review).spec.resourceAttributes;
+        const what = `${verb} ${resource}${subresource && '/'}${subresource}`;
+        const allowed = !denied.includes(what) && !denied.includes(`${what} in ${namespace}`);
         json({ status: { allowed } }, 201)(to, request);
       },
       [who]: json({ status: { userInfo: { username: 'system:serviceaccount:a:b' } } }, 201),
@@ -49,15 +50,15 @@ interface Waiting extends AsyncDisposable {
   readonly stop: AbortController;
 }
 
-async function begin(answer: Answer): Promise<Waiting> {
+async function begin(answer: Answer, watchNamespaces: readonly string[] = []): Promise<Waiting> {
   const server = await startFaultServer(answer);
   const { kube } = kubeFor(server);
   const warnings: string[] = [];
   const log = {
-    warn: (fields: object) => void warnings.push((fields as { waitsFor: string }).waitsFor),
+    warn: (fields: object) => void warnings.push(String(Object.values(fields)[0])),
     info: () => undefined,
   };
-  const start = new Start({ kube, scope, clock: hasty, log: log as never });
+  const start = new Start({ kube, scope: { ...scope, watchNamespaces }, clock: hasty, log: log as never });
   const stop = new AbortController();
   const done = start.done(stop.signal);
   done.catch(() => undefined);
@@ -144,6 +145,28 @@ test.each<[string, Answer, RegExp]>([
   it.answer(apiServer());
   expect(await it.done).toBe('uid-of-the-cluster');
   expect([it.start.waitsFor, it.warnings.length]).toEqual([undefined, 1]);
+});
+
+test('what is lacking in one of several namespaces is told, and holds up none of the others', async () => {
+  // Its RoleBinding was deleted, or went with the namespace.
+  const denied = ['get secrets in b', 'create secrets in b', 'create events in b'];
+  await using it = await begin(apiServer({}, denied), ['a', 'b']);
+  expect(await it.done).toBe('uid-of-the-cluster');
+  expect(it.warnings).toEqual([
+    expect.stringMatching(
+      /may not get, create secrets in namespace b; create events\S+ in namespace b; apply the roles/,
+    ),
+  ]);
+});
+
+test.each<[string, string, string[]]>([
+  ['in all of them', 'get secrets', ['a', 'b']],
+  ['in the only one', 'get secrets in a', ['a']],
+  ['to see objects, without which the caches are never filled', 'list databasebranches in b', ['a', 'b']],
+  ['to be elected', 'update leases in lakebranch-system', ['a', 'lakebranch-system']],
+])('what is lacking %s holds the operator up', async (_where, denied, namespaces) => {
+  await using it = await begin(apiServer({}, [denied]), namespaces);
+  await expect.poll(() => it.start.waitsFor, { timeout: 30_000 }).toMatch(/may not/);
 });
 
 test('where the fields cannot be looked up, nothing is concluded', async () => {

@@ -2,7 +2,7 @@
 // again and again, and would say it in a log that nobody finds.
 import { sleep, type Clock } from '../kit/clock.ts';
 import type { Logger } from '../kit/log.ts';
-import { look, NotYet, type StartKube } from './look.ts';
+import { look, NotYet, type Sight, type StartKube } from './look.ts';
 import type { Scope } from './rights.ts';
 
 export interface StartParts {
@@ -32,17 +32,19 @@ export class Start {
   async done(signal: AbortSignal): Promise<string> {
     const { clock, log } = this.#parts;
     for (let waitMs = firstWaitMs; ; waitMs = Math.min(2 * waitMs, longestWaitMs)) {
-      const clusterID = await this.#look(signal);
-      if (clusterID !== undefined) {
+      const sight = await this.#look(signal);
+      if (sight) {
+        const { clusterID, lacks } = sight;
         this.#waitsFor = undefined;
-        log.info({ clusterID }, 'all is there that the operator needs');
+        if (lacks !== undefined) log.warn({ lacks }, 'objects in some namespaces will not get on');
+        log.info({ clusterID }, 'all is there that the operator needs to begin');
         return clusterID;
       }
       await sleep(clock, waitMs, signal);
     }
   }
 
-  async #look(signal: AbortSignal): Promise<string | undefined> {
+  async #look(signal: AbortSignal): Promise<Sight | undefined> {
     const { kube, scope, log } = this.#parts;
     try {
       return await look(kube, scope, signal);

@@ -50,6 +50,24 @@ const refusals: readonly (readonly [string, Values, RegExp])[] = [
     /metrics\.service: must be true/,
   ],
   ['no ServiceAccount', { serviceAccount: { create: false } }, /serviceAccount\.name: must be set/],
+  ['an audience that no token can name', { workloadIdentity: { audiences: ['a\u00e4'] } }, /audiences\/0/],
+  ['two ids of a cluster in one', { previousClusterIDs: ['a,b'] }, /at '\/previousClusterIDs\/0'/],
+  ['a proxy under no key', { proxy: { existingSecret: { name: 's', key: '' } } }, /at '\/proxy\/existingSecret\/key'/],
+  ['a name that is too long for a label', { nameOverride: 'n'.repeat(64) }, /at '\/nameOverride'/],
+  ['a name that no Service can have', { fullnameOverride: 'a.b' }, /at '\/fullnameOverride'/],
+  [
+    'metrics on the port of the probes',
+    { metrics: { mode: 'Protected', port: 8080 } },
+    /metrics\.port: must not be 8080/,
+  ],
+  ...['commonLabels', 'podLabels'].map(
+    (name) =>
+      [
+        `${name} that hide a pod from its Deployment`,
+        { [name]: { 'app.kubernetes.io/name': 'ours' } },
+        new RegExp(`${name}: must not set app\\.kubernetes\\.io/name`),
+      ] as const,
+  ),
   ['a flag of the emulator that is none', { emulator: { extraArgs: ['admin'] } }, /at '\/emulator\/extraArgs\/0'/],
 ];
 

@@ -48,6 +48,12 @@ describe('monitoring', () => {
     expect(ports.map(({ name }) => name)).toContain(service['spec'].ports[0].targetPort);
   });
 
+  test('a monitor that is told how to check the certificate does check it', async () => {
+    const monitor = { kind: 'ServiceMonitor', tlsConfig: { serverName: 's' } };
+    const manifests = await render({ metrics: { mode: 'Protected', monitor } });
+    expect(only(manifests, 'ServiceMonitor')['spec'].endpoints[0].tlsConfig).toEqual({ serverName: 's' });
+  });
+
   test('a certificate for Protected metrics is mounted where the operator looks for it', async () => {
     const manifests = await render({ metrics: { mode: 'Protected', certSecret: 'tls' } });
     const mount = (containerOf(manifests)['volumeMounts'] as { name: string; mountPath: string }[]).find(
@@ -79,6 +85,20 @@ test('the NetworkPolicy lets through what is needed, and says where to', async (
     { ports: [443, 6443, 5433].map((port) => ({ port, protocol: 'TCP' })), to: policy.to },
     ...policy.extraEgress,
   ]);
+});
+
+test('the NetworkPolicy without a port of ours opens none, instead of all', async () => {
+  const policy = {
+    enabled: true,
+    apiServerPorts: [],
+    workspacePorts: [],
+    databasePorts: [],
+    extraEgress: [{ ports: [{ port: 6443 }] }],
+  };
+  const { spec } = only(await render({ networkPolicy: policy }), 'NetworkPolicy') as unknown as {
+    spec: { egress: { ports?: { port: number }[] }[] };
+  };
+  expect(spec.egress.map(({ ports }) => ports?.map(({ port }) => port))).toEqual([[53, 53], [6443]]);
 });
 
 describe('the emulator', () => {

@@ -201,6 +201,24 @@ describe('the operator', () => {
   });
 });
 
+test.each([
+  ['with dots', { name: 'v1.2', namespace: 'n' }],
+  ['like a number', { name: '12', namespace: '34' }],
+  ['like a truth', { name: 'true', namespace: 'on' }],
+  ['that is cut at a dash', { name: `${'r'.repeat(38)}--x`, namespace: 'n' }],
+])('a release %s makes objects that Kubernetes takes', async (_how, odd) => {
+  for (const scope of ['cluster', 'namespace'])
+    for (const { metadata, ...rest } of await render({ ...allOn, scope, crds: { enabled: false } }, odd)) {
+      expect(metadata.name).toMatch(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/);
+      const texts = [metadata.name, metadata.namespace ?? '', ...Object.values(metadata.labels ?? {})];
+      expect(texts.filter((text) => typeof text !== 'string')).toEqual([]);
+      const pod = rest['spec']?.template?.metadata.labels ?? {};
+      const subjects = ((rest['subjects'] ?? []) as { namespace: string }[]).map(({ namespace }) => namespace);
+      const selected = Object.values(rest['spec']?.selector?.matchLabels ?? {});
+      expect([...Object.values(pod), ...subjects, ...selected].filter((text) => typeof text !== 'string')).toEqual([]);
+    }
+});
+
 describe('CustomResourceDefinitions', () => {
   test.each([[true], [false]])('are those of crds/, with keep %s', async (keep) => {
     const rendered = of(await render({ crds: { keep } }), 'CustomResourceDefinition');

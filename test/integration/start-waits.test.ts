@@ -49,6 +49,7 @@ interface Operator {
   /** Waits until /readyz says so, and checks that the log says the same and that the process is alive. */
   says(words: RegExp): Promise<string>;
   isReady(): Promise<void>;
+  metrics(): Promise<string>;
 }
 
 async function start(name: string, env: Record<string, string> = {}): Promise<Operator> {
@@ -92,6 +93,7 @@ async function start(name: string, env: Record<string, string> = {}): Promise<Op
       expect(await logOf(process.logFile)).toContain(JSON.stringify(found));
       return found;
     },
+    metrics: async () => (await ask('/metrics')).text,
     async isReady() {
       await waitForLine(process, /"msg":"leading"/);
       await until('/readyz is content', async () => (await ask('/readyz')).status === 200);
@@ -193,6 +195,15 @@ test('a right in one namespace is asked for there', async () => {
   await kubectl('create', 'clusterrole', 'st', '--verb=update', '--resource=branchclasses.lakebranch.dev/status');
   await kubectl('create', 'clusterrolebinding', 'st', '--clusterrole=st', bind[1]!);
   await operator.isReady();
+  operator.process.signal('SIGTERM');
+  await operator.process.whenEnded();
+});
+
+test('without an election the process counts as the leader, so that no alert misses one', async () => {
+  await install(controlPlane);
+  const operator = await start('single', { LAKEBRANCH_LEADER_ELECTION: 'false' });
+  await operator.isReady();
+  expect(await operator.metrics()).toContain('leader_election_master_status{name="lakebranch"} 1');
   operator.process.signal('SIGTERM');
   await operator.process.whenEnded();
 });

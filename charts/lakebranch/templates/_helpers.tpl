@@ -1,23 +1,23 @@
 {{- define "lakebranch.fullname" -}}
 {{- $name := default .Chart.Name .Values.nameOverride -}}
 {{- if .Values.fullnameOverride -}}
-{{- .Values.fullnameOverride | trunc 40 | trimSuffix "-" -}}
+{{- .Values.fullnameOverride | replace "." "-" | trunc 40 | trimAll "-" -}}
 {{- else if contains $name .Release.Name -}}
-{{- .Release.Name | trunc 40 | trimSuffix "-" -}}
+{{- .Release.Name | replace "." "-" | trunc 40 | trimAll "-" -}}
 {{- else -}}
-{{- printf "%s-%s" .Release.Name $name | trunc 40 | trimSuffix "-" -}}
+{{- printf "%s-%s" .Release.Name $name | replace "." "-" | trunc 40 | trimAll "-" -}}
 {{- end -}}
 {{- end -}}
 
 {{- define "lakebranch.selectorLabels" -}}
-app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/component: operator
 {{- end -}}
 
 {{- define "lakebranch.emulatorSelectorLabels" -}}
-app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/component: emulator
 {{- end -}}
 
@@ -96,6 +96,17 @@ null
 {{- if regexMatch "^(api|kubernetes|(https?://)?kubernetes\\.default(\\.svc(\\.cluster\\.local)?)?/?)$" . -}}
 {{- fail (printf "workloadIdentity.audiences: %q is what API servers answer to: whoever got such a token could use the cluster as the operator; name the audience of your federation policy" .) -}}
 {{- end -}}
+{{- end -}}
+{{- range $from := list "commonLabels" "podLabels" -}}
+{{- range list "name" "instance" "component" -}}
+{{- $label := printf "app.kubernetes.io/%s" . -}}
+{{- if hasKey (index $.Values $from | default dict) $label -}}
+{{- fail (printf "%s: must not set %s, by which the objects of this release find each other" $from $label) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if and (eq .Values.metrics.mode "Protected") (eq (int .Values.metrics.port) 8080) -}}
+{{- fail "metrics.port: must not be 8080, where the probes are answered" -}}
 {{- end -}}
 {{- with .Values.metrics.monitor -}}
 {{- if and (eq .kind "PodMonitor") (eq $.Values.metrics.mode "Protected") (not .authorization) -}}
