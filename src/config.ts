@@ -74,7 +74,8 @@ const environment = z.object({
   LAKEBRANCH_DELETION_MAX_WAIT: duration.default('15m'),
   /** Comma-separated namespaces to watch; all when absent. */
   LAKEBRANCH_WATCH_NAMESPACES: namespaceList,
-  LAKEBRANCH_HTTP_HOST: z.string().default('0.0.0.0'),
+  /** All addresses when absent, of IPv4 and IPv6. */
+  LAKEBRANCH_HTTP_HOST: z.string().optional(),
   /** /metrics, /healthz, /readyz; 0 takes a free port. */
   LAKEBRANCH_HTTP_PORT: port.default(8080),
   /** Plain: /metrics beside /healthz, for all. Protected: over HTTPS on a port of its own, for those who may. */
@@ -110,7 +111,7 @@ export interface Config {
   readonly previousClusterIDs: readonly string[];
   readonly deletionMaxWaitMs: number;
   readonly watchNamespaces: readonly string[];
-  readonly httpHost: string;
+  readonly httpHost: string | undefined;
   readonly httpPort: number;
   readonly metrics: {
     readonly mode: 'Plain' | 'Protected';

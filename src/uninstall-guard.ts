@@ -78,7 +78,7 @@ function refusal(
     ...lines.slice(0, mostNamed),
     ...more,
     'Delete them first: kubectl delete pitr,dbb -A --all && kubectl delete bclass --all',
-    'To leave their branches to the provider instead, upgrade the release with --reuse-values --set uninstall.releaseFinalizers=true',
+    'To leave their branches to the provider instead, upgrade the release with --reset-then-reuse-values --set uninstall.releaseFinalizers=true',
     'and uninstall again: leased branches then go when their leases end, the others stay until somebody deletes them there.',
   ].join('\n');
 }

@@ -1,3 +1,4 @@
+import { networkInterfaces } from 'node:os';
 import { request } from 'undici';
 import { expect, test } from 'vitest';
 import { PortError, serveHealth, type HealthOptions } from './health.ts';
@@ -58,4 +59,14 @@ test('an address that is not ours is named with its setting', async () => {
     unready: () => undefined,
   });
   await expect(foreign).rejects.toThrow('HTTP_HOST: cannot listen on 192.0.2.1:0 (EADDRNOTAVAIL)');
+});
+
+test('without a host it answers on IPv4, and on IPv6 where there is that', async () => {
+  const { server } = await serve({ host: undefined });
+  const hasIPv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === '::1'));
+  for (const address of ['127.0.0.1', ...(hasIPv6 ? ['[::1]'] : [])]) {
+    const { statusCode, body } = await request(`http://${address}:${server.port}/healthz`);
+    expect([statusCode, await body.text()]).toEqual([200, 'ok\n']);
+  }
+  await server.close();
 });

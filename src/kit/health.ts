@@ -4,7 +4,8 @@ import type { AddressInfo } from 'node:net';
 
 /** Where a server listens. */
 export interface Listening {
-  readonly host: string;
+  /** Undefined: all addresses, of IPv4 and IPv6. */
+  readonly host: string | undefined;
   /** 0 takes a free one. */
   readonly port: number;
   /** Names the setting when the address cannot be had. */
@@ -71,5 +72,5 @@ export function cannotListen(
 ): PortError {
   const code = error.code ?? error.message;
   const setting = ['EADDRINUSE', 'EACCES'].includes(code) ? portSetting : hostSetting;
-  return new PortError(`${setting}: cannot listen on ${host}:${port} (${code})`);
+  return new PortError(`${setting}: cannot listen on ${host ?? ''}:${port} (${code})`);
 }
