@@ -5,6 +5,9 @@ import {
   aBranch,
   absent,
   aWorld,
+  bclass,
+  family,
+  hours,
   later,
   minutes,
   now,
@@ -17,7 +20,9 @@ import {
   wishIn,
   wantedIn,
 } from '../../../test/builders/world.ts';
+import { LakebaseError } from '../../lakebase/errors.ts';
 import { decideCreation, heal } from './decide-creation.ts';
+import type { Past } from './past.ts';
 import type { Place } from './world.ts';
 
 const problems = [{ reason: 'SourceNotAllowed', message: 'm' }] as const;
@@ -30,6 +35,7 @@ const former: ViewChange = { id: idOf('former'), uid: 'br-0' };
 const replacing: WorldChange = { served: former, wish: { strategy: 'Replace' } };
 const vacant = { memory: { vacant: true } };
 const starting = present(aBranch({ state: 'INIT' }));
+const asked = { postedMsAgo: 1000, startingMs: 1000 };
 
 function step(change: WorldChange): string {
   const world = aWorld(change);
@@ -79,6 +85,16 @@ test.each<[string, WorldChange, string]>([
     { problems, wanted: { uid: 'br-1', branch: absent } },
     'stalled SourceNotAllowed',
   ],
+  [
+    'not yet while it may still become visible',
+    { problems, wanted: { branch: absent, memory: asked } },
+    'wait BranchCreating, for the branch',
+  ],
+  [
+    'which a refusal rules out',
+    { problems, wanted: { branch: absent, memory: { ...asked, refusal: new LakebaseError('invalid', 'no') } } },
+    'stalled SourceNotAllowed',
+  ],
   ['a pause, until it is taken back', { paused: 'changes' }, 'wait PausedByAnnotation'],
   [
     'but not for what is served',
@@ -94,6 +110,37 @@ test.each<[string, WorldChange, string]>([
   ['a Secret of somebody else', { secret: { is: 'foreign', controller: undefined } }, 'stalled SecretNotOwned'],
   ['an older object with the same Secret', { secretNameTakenBy: 'older' }, 'stalled SecretNotOwned'],
 ])('what holds up a branch: %s', (_sentence, change, expected) => expect(step(change)).toBe(expected));
+
+const instant: Past = { is: 'time', requested: later(-hours(48)), maxSkewMs: 60_000 };
+const position: Past = { is: 'lsn', requested: '1/A0' };
+const restoring = {
+  ...bclass,
+  spec: { ...bclass.spec, restore: { allowed: true, maxAge: '24h', via: 'Any' } },
+} as const;
+const inThePast = (past: Past, wanted: ViewChange, change: WorldChange = {}): WorldChange => ({
+  bclass: restoring,
+  family: family([]),
+  wish: { past },
+  wanted,
+  ...change,
+});
+
+test.each<[string, WorldChange, string]>([
+  ['the class allows none', inThePast(position, {}, { bclass }), 'stalled RestoreNotAllowed'],
+  ['without its class nobody can say so', inThePast(position, {}, { bclass: undefined }), 'look branch of wanted'],
+  ['an instant has gone', inThePast(instant, { branch: absent }), 'markEnded RestoreWindowExceeded'],
+  [
+    'without its class nobody can say that either',
+    inThePast(instant, { branch: absent }, { bclass: undefined }),
+    'look source of wanted',
+  ],
+  [
+    'it had not gone when the branch was asked for',
+    inThePast(instant, { branch: absent, memory: asked }),
+    'wait BranchCreating, for the branch',
+  ],
+  ['nor when the branch was accepted', inThePast(instant, { uid: 'br-1', branch: absent }), 'look source of wanted'],
+])('a branch of the past is asked for: %s', (_sentence, change, expected) => expect(step(change)).toBe(expected));
 
 test.each<[string, WorldChange, string]>([
   ['whose Secret it is', { secret: { is: 'foreign', controller: 'Deployment/shop' } }, 'belongs to Deployment/shop'],
@@ -166,7 +213,41 @@ test.each<[string, WorldChange, string]>([
   ],
 ])('a branch that is not ours: %s', (_sentence, change, expected) => expect(step(change)).toBe(expected));
 
-const formerBranch = (change: Parameters<typeof aBranch>[0] = {}) =>
+type Made = Parameters<typeof aBranch>[0];
+const named = { ...once.object, spec: { ...object.spec, source: { branch: 'production' } } };
+const ofThePast = (ms: number): Made => ({ createTime: now, sourceTime: later(-ms) });
+/** A reset goes back to a branch that was served once, and still drains. */
+const backTo = (made: Made, change: WorldChange = {}): WorldChange => ({
+  object: named,
+  served: former,
+  wanted: { uid: 'br-1', branch: present(aBranch({ state: 'INIT', ...made })) },
+  ...change,
+});
+const fits = 'wait BranchStarting, for the branch';
+const another = 'stalled ResetTokenReused';
+
+test.each<[string, WorldChange, string]>([
+  ['it comes from the source that is asked for', backTo({}), fits],
+  ['it comes from another one', backTo({ sourceBranch: 'staging' }), another],
+  ['no source is asked for', backTo({ sourceBranch: 'staging' }, once), fits],
+  ['it is the served one, which stays', backTo({ sourceBranch: 'staging' }, { served: 'wanted' }), fits],
+  ['it holds the position that is asked for', backTo({ sourceLsn: '1/A0' }, { wish: { past: position } }), fits],
+  ['it holds another one', backTo({ sourceLsn: '1/9F' }, { wish: { past: position } }), another],
+  [
+    'it was never served, so its preparation is what judges its position',
+    backTo({ sourceLsn: '1/9F' }, { object, wish: { past: position } }),
+    fits,
+  ],
+  ['it holds the present of then', backTo(ofThePast(10_000)), fits],
+  ['it holds the past', backTo(ofThePast(10_001)), another],
+  ['by a clock that is ahead', backTo(ofThePast(10_001), { clockSkewMs: -1 }), fits],
+  ['by a clock that was not heard', backTo(ofThePast(10_000), { clockSkewMs: undefined }), fits],
+  ['which tells no less that it is the past', backTo(ofThePast(10_001), { clockSkewMs: undefined }), another],
+])('a former token is set again while its branch is there: %s', (_sentence, change, expected) =>
+  expect(step(change)).toBe(expected),
+);
+
+const formerBranch = (change: Made = {}) =>
   present(aBranch({ id: idOf('former'), uid: 'br-0', state: 'INIT', ...change }));
 
 test.each<[string, WorldChange, string]>([

@@ -5,6 +5,7 @@ import {
   aBranch,
   absent,
   anIssuedSecret,
+  aRoot,
   aView,
   aWorld,
   bclass,
@@ -12,6 +13,7 @@ import {
   later,
   minutes,
   now,
+  object,
   present,
   sourceEndpoint,
   unknown,
@@ -22,8 +24,9 @@ import {
   wantedIn,
 } from '../../../test/builders/world.ts';
 import { LakebaseError, type LakebaseErrorCode } from '../../lakebase/errors.ts';
-import { decidePost, unseen } from './decide-post.ts';
+import { decidePost, isUnderWay, unseen } from './decide-post.ts';
 import type { Because } from './line.ts';
+import type { Past } from './past.ts';
 import type { BranchMemoryView, Place } from './world.ts';
 
 const refused = (code: LakebaseErrorCode, providerCode?: string) => new LakebaseError(code, 'no', { providerCode });
@@ -134,6 +137,57 @@ test.each<[string, WorldChange, string]>([
   ],
 ])('a branch is asked for again: %s', (_sentence, change, expected) => expect(step(change)).toBe(expected));
 
+const position: Past = { is: 'lsn', requested: '1/A0' };
+const ofThePast = (source: ViewChange): WorldChange => ({ ...open, wish: { past: position }, wanted: source });
+
+test.each<[string, WorldChange, string]>([
+  ['its source is looked at', ofThePast({}), 'look source of wanted'],
+  ['an outage is waited for', ofThePast({ source: unknown() }), 'wait ProviderUnreachable, 10 s'],
+  ['one that is not there has none', ofThePast({ source: absent }), 'stalled SourceNotFound'],
+  [
+    'nor has one that was deleted softly',
+    ofThePast({ source: present(aRoot({ state: 'DELETED' })) }),
+    'stalled SourceNotFound',
+  ],
+  ['one that is there may have', ofThePast({ source: present(aRoot()) }), create],
+])('a branch is asked for as it was: %s', (_sentence, change, expected) => expect(step(change)).toBe(expected));
+
+const stalledBy = (reason: string) => ({
+  ...object,
+  status: {
+    observedGeneration: 1,
+    conditions: [{ type: 'Stalled', status: 'False', reason, message: 'm', lastTransitionTime: 't' } as const],
+  },
+});
+const refusedPast = (startingMs: number, change: WorldChange): WorldChange => ({
+  ...remembering({ postedMsAgo: 4_000, startingMs, refusal: refused('invalid') }),
+  wish: { past: position },
+  family: present({ branches: [], children: [] }),
+  ...change,
+});
+
+test.each<[string, WorldChange, string]>([
+  ['without a status', (({ status: _none, ...rest }) => ({ object: rest }))(object), 'stalled CreateRefused, 10 s'],
+  ['with other words on record', { object: stalledBy('BranchCreating') }, 'stalled CreateRefused, 10 s'],
+  ['with its words on record', { object: stalledBy('CreateRefused') }, 'markEnded CreateRefused'],
+])('a past that is refused ends no object before that is on record: %s', (_sentence, change, expected) =>
+  expect(step(refusedPast(minutes(2), change))).toBe(expected),
+);
+
+test('nor one whose branch may just be slow', () => {
+  const change = refusedPast(minutes(2) - 1, { object: stalledBy('BranchCreating') });
+  expect(step(change)).toBe('wait BranchCreating, 6 s');
+});
+
+test.each<[string, Partial<BranchMemoryView>, boolean]>([
+  ['which nobody asked for', {}, false],
+  ['within two minutes', { startingMs: minutes(2) - 1 }, true],
+  ['and no longer', { startingMs: minutes(2) }, false],
+  ['not if it was refused', { startingMs: 1, refusal: refused('invalid') }, false],
+])('a branch may still become visible: %s', (_sentence, memory, expected) =>
+  expect(isUnderWay(aView({ memory }))).toBe(expected),
+);
+
 const former = { id: idOf('former'), uid: 'br-0' };
 const formerIs = (change: Partial<Parameters<typeof aBranch>[0]> = {}) => present(aBranch({ ...former, ...change }));
 const source = { sourceEndpoints: present([sourceEndpoint]) };
@@ -212,6 +266,16 @@ test.each<[string, Partial<BranchMemoryView>, LakebaseError | undefined, string]
 ])('a branch that was asked for is not seen: %s', (_sentence, memory, refusal, expected) =>
   expect(told(unseen(aWorld(), wish, aView({ memory }), refusal))).toBe(expected),
 );
+
+test.each<[string, Past | undefined, LakebaseErrorCode, string]>([
+  ['a past that cannot be had', position, 'invalid', 'refuses to make the past that was asked for'],
+  ['a create in which a past is not what is wrong', position, 'throttled', 'refuses to create the branch'],
+  ['a create of the present', undefined, 'invalid', 'refuses to create the branch'],
+])('a person is told of a refusal, of %s', (_sentence, past, code, words) => {
+  const view = aView({ memory: { postedMsAgo: 1, startingMs: minutes(2) } });
+  const { message } = unseen(aWorld(), { ...wish, past }, view, refused(code));
+  expect(message).toContain(words);
+});
 
 const ready = (type: string, reason: string) => ({
   bclass: {

@@ -112,8 +112,8 @@ function giveUp(served: BranchView, why: string): Plan | undefined {
 }
 
 /** It was asked for, and may still become visible: the object must learn of it, whatever forbids a new one by now. */
-export const isUnderWay = ({ memory: { startingMs, refusal } }: BranchView): boolean =>
-  startingMs !== undefined && startingMs < unseenMs && !refusal;
+export const isUnderWay = ({ memory: { startingMs = Infinity, refusal } }: BranchView): boolean =>
+  startingMs < unseenMs && !refusal;
 
 /** Undefined: there is a slot. */
 export function standInLine({ place }: World, wish: Wish): Plan | undefined {

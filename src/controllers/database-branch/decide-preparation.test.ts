@@ -7,6 +7,7 @@ import {
   anEndpoint,
   aRole,
   aWorld,
+  bclass,
   flat,
   hours,
   later,
@@ -23,6 +24,7 @@ import {
 import type { LakebaseErrorCode } from '../../lakebase/errors.ts';
 import type { Branch } from '../../lakebase/model.ts';
 import { prepare } from './decide-preparation.ts';
+import type { Past } from './past.ts';
 import type { BranchMemoryView } from './world.ts';
 
 const ready = { roleSeen: true, loggedIn: true };
@@ -66,6 +68,23 @@ test.each<[string, Branch, Flat, string]>([
   ],
   ['or new', ageless, created(undefined), 'wait BranchStarting, for the branch'],
 ])('a branch is starting: %s', (_sentence, branch, change, expected) => expect(step(change, branch)).toBe(expected));
+
+const position: Past = { is: 'lsn', requested: '1/A0' };
+const asOf = (ms: number) => aBranch({ sourceLsn: '1/A0', createTime: now, sourceTime: later(-ms) });
+const restoring = {
+  ...bclass,
+  spec: { ...bclass.spec, restore: { allowed: true, maxAge: '24h', via: 'Any' } },
+} as const;
+
+test.each<[string, Branch, Flat, string]>([
+  ['as much as the class allows', asOf(hours(24)), {}, goesOn],
+  ['also by a clock that was not heard', asOf(hours(24)), { clockSkewMs: undefined }, goesOn],
+  ['more', asOf(hours(24) + 1), {}, 'markEnded RestoreWindowExceeded'],
+  ['by a clock that is ahead it is not', asOf(hours(24) + 1), { clockSkewMs: -1 }, goesOn],
+  ['without its class nobody can say so', asOf(hours(24) + 1), { bclass: undefined }, goesOn],
+])('the age of a position: %s', (_sentence, branch, change, expected) =>
+  expect(step({ bclass: restoring, wish: { past: position }, ...change }, branch)).toBe(expected),
+);
 
 const hostless = (({ host: _none, ...endpoint }) => endpoint)(anEndpoint());
 const starts = 'wait EndpointStarting, for the endpoint';

@@ -20,7 +20,8 @@ import {
   type ViewChange,
   type WorldChange,
 } from '../../../test/builders/world.ts';
-import { decideEnded, endedWait, expiry, lost, usedUp } from './ended.ts';
+import { decideEnded, endedWait, expiry, impossible, lost, usedUp } from './ended.ts';
+import type { Past } from './past.ts';
 
 const problems = [{ reason: 'SourceNotAllowed', message: 'm' }] as const;
 const reset = idOf('former');
@@ -74,6 +75,7 @@ test('an object without an end never expires', () => {
   expect(told(expiry(aWorld(served), { ...wish, expiration: {} }, now))).toBe('nothing');
 });
 
+const ends = 'markEnded RestoreWindowExceeded';
 const leaseUntil = (ms: number) => ({
   ...object,
   status: { ...object.status, expiration: { leaseTime: later(ms).toISOString() } },
@@ -115,6 +117,18 @@ test.each<[string, WorldChange, number | undefined, string]>([
   const asked = endMs === undefined ? { ...wish, expiration: {} } : endsAt(endMs);
   expect(told(lost(aWorld(change), asked, now))).toBe(expected);
 });
+
+test.each<[string, WorldChange, string]>([
+  ['all its branches are looked for', {}, 'look around freshFamily'],
+  ['an outage is waited for', { family: unknown() }, 'wait ProviderUnreachable, 10 s'],
+  ['so is a project that is not there', { family: absent }, 'stalled RestoreWindowExceeded'],
+  ['one of them keeps it alive', { family: family([relative(aBranch())]) }, 'stalled RestoreWindowExceeded'],
+  ['one that was deleted does not', { family: family([relative(aBranch({ deleteTime: now }))]) }, ends],
+  ['with none it ends', { family: family([]) }, ends],
+  ['but not what is served', { ...served, family: family([]) }, 'stalled RestoreWindowExceeded'],
+])('an object asks for a past that cannot be had: %s', (_sentence, change, expected) =>
+  expect(told(impossible(aWorld(change), { reason: 'RestoreWindowExceeded', message: 'm' }))).toBe(expected),
+);
 
 const withToken = (token: string) => ({
   ...object,
@@ -177,6 +191,31 @@ test.each<[string, WorldChange, string]>([
   ['but does not hold up the rest', { family: family([kept, another]) }, 'deleteBranch second: its object has ended'],
 ])('an object that has ended keeps nothing: %s', (_sentence, change, expected) =>
   expect(told(decideEnded(aWorld(change), { reason: 'Expired', time: 't' }))).toBe(expected),
+);
+
+const past: Past = { is: 'lsn', requested: '1/A0' };
+const restored = (requestedLSN: string) => ({ ...object, status: { ...object.status, restored: { requestedLSN } } });
+const deleted = 'deleteBranch wanted: its object has ended';
+
+test.each<[string, string, WorldChange, string]>([
+  ['it is not what was asked for', 'TimeSkewTooLarge', {}, 'record'],
+  ['it is on record', 'TimeSkewTooLarge', { object: restored('1/A0') }, deleted],
+  ['another one is on record', 'TimeSkewTooLarge', { object: restored('1/9F') }, 'record'],
+  ['the present was asked for', 'TimeSkewTooLarge', { wish: { past: undefined } }, deleted],
+  ['it ends for its age', 'Expired', {}, deleted],
+  ['it is not there yet', 'TimeSkewTooLarge', { family: family([relative(aBranch({ state: 'INIT' }))]) }, deleted],
+  [
+    'only the branch of another token is there',
+    'TimeSkewTooLarge',
+    { family: family([another]) },
+    'deleteBranch second: its object has ended',
+  ],
+])(
+  'what the provider made of a past goes on record before it is deleted: %s',
+  (_sentence, reason, change, expected) => {
+    const world = aWorld({ wish: { past }, family: family([relative(aBranch())]), ...change });
+    expect(told(decideEnded(world, { reason, time: 't' }))).toBe(expected);
+  },
 );
 
 test('of the branches that stay the first is named', () => {

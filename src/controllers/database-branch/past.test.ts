@@ -25,6 +25,7 @@ import { decide } from './decide.ts';
 import { done } from './outcome.ts';
 import {
   holdsAnotherPast,
+  isTold,
   missed,
   tooOld,
   pastOf,
@@ -360,6 +361,22 @@ test.each<[string, Past, Made, skewMs: number, boolean]>([
   const { createTime: _none, sourceTime: _neither, ...branch } = aBranch();
   expect(tooOld(asked, allowing, { ...branch, ...change }, skewMs) !== undefined).toBe(expected);
 });
+
+test('a class that says nothing of restores sets no age', () => {
+  const ancient = aBranch({ sourceTime: later(-hours(9000)), createTime: now });
+  expect(tooOld(atLsn, classWith(undefined), ancient, 0)).toBeUndefined();
+});
+
+test.each<[string, Past, Parameters<typeof isTold>[1], boolean]>([
+  ['nothing', past, undefined, false],
+  ['nothing of a position', atLsn, undefined, false],
+  ['this instant', past, { requestedTime: requested.toISOString() }, true],
+  ['another instant', past, { requestedTime: now.toISOString() }, false],
+  ['this position', atLsn, { requestedLSN: '1/A0' }, true],
+  ['another position', atLsn, { requestedLSN: '1/9F' }, false],
+  ['an instant, and asked for is a position', atLsn, { requestedTime: requested.toISOString() }, false],
+  ['a position, and asked for is an instant', past, { requestedLSN: '1/A0' }, false],
+])('the status tells of %s', (_sentence, asked, restored, expected) => expect(isTold(asked, restored)).toBe(expected));
 
 test('a position that is too old ends the object before any login', () => {
   const branch = present(aBranch({ sourceLsn: '1/A0', sourceTime: later(-hours(30)), createTime: now }));
