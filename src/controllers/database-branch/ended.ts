@@ -33,18 +33,18 @@ export function expiry(world: World, wish: Wish, now: Date): Plan | undefined {
   return clockDoubt(world) ?? { do: 'markEnded', reason: 'Expired' };
 }
 
-/** Why our idea of "now" may not end anything. */
+/** Why our idea of "now" may neither end anything nor give up a past. */
 function clockDoubt({ clockSkewMs }: World): Wait | undefined {
   if (clockSkewMs === undefined)
     return waitFor(
       Reason.ClockSkewed,
-      "expired by the clock of the operator's node; nothing is deleted before the clocks of the API server and the provider were heard too",
+      "it is over by the clock of the operator's node; nothing ends before the clocks of the API server and the provider were heard too",
       { lookInMs: 10_000 },
     );
   if (Math.abs(clockSkewMs) <= clockToleranceMs) return undefined;
   return waitFor(
     Reason.ClockSkewed,
-    "the clock of the operator's node differs by more than two minutes from that of the API server or of the provider: nothing is deleted for age until it is right. Correct the time (NTP) of that node",
+    "the clock of the operator's node differs by more than two minutes from that of the API server or of the provider: nothing ends by the time until it is right. Correct the time (NTP) of that node",
     { lookInMs: 60_000 },
   );
 }
@@ -92,8 +92,11 @@ const projectGone = (project: string): Problem => ({
  * A past that cannot be had: the object ends, so that nothing is made hours later that nobody expects any more. Not while
  * anything of it is there, or might be: an end deletes all.
  */
-export function impossible({ served, family }: World, problem: Problem & { readonly reason: PastReason }): Plan {
+export function impossible(world: World, problem: Problem & { readonly reason: PastReason }): Plan {
+  const { served, family } = world;
   if (served) return stall(problem);
+  const doubt = problem.reason === Reason.CreateRefused ? undefined : clockDoubt(world);
+  if (doubt) return doubt;
   switch (family.seen) {
     case 'notAsked':
       return lookAround('freshFamily');
