@@ -221,3 +221,18 @@ test('a source is as old as the provider says, by its own clock', async () => {
   await world.settle(minuteMs);
   expect(world.ready('db'), world.describe()).toBe('True');
 });
+
+test('a branch that an operator asked for before it died is found, though the window passes before it shows', async () => {
+  await given({
+    behaviour: { notFoundAfterCreateMs: 100 * secondMs },
+    classes: [{ spec: { restore: { ...restores, maxAge: '1h' } } }],
+  });
+  ask(agoMs(hourMs - 20 * secondMs));
+  await world.until('the branch was asked for', () => creates().length === 1);
+  for (const { kill } of world.processes) kill();
+  await world.settle(30 * secondMs);
+  world.launch();
+  await world.settle(10 * minuteMs);
+  expect(creates()).toHaveLength(1);
+  expect(world.ready('db'), world.describe()).toBe('True');
+});

@@ -105,9 +105,20 @@ export function impossible(world: World, problem: Problem & { readonly reason: P
     case 'absent':
       return stall(problem);
     case 'present':
-      return family.value.branches.some(isThere) ? stall(problem) : { do: 'markEnded', reason: problem.reason };
+      if (family.value.branches.some(isThere)) return stall(problem);
+      return mayAppear(world) ?? { do: 'markEnded', reason: problem.reason };
   }
 }
+
+/** Nobody looks for a branch of an object that has ended: one that still comes would keep its slot until its lease ends. */
+const mayAppear = ({ memory: { untold, checkInMs } }: World): Wait | undefined =>
+  untold
+    ? waitFor(
+        Reason.BranchCreating,
+        'an operator before this one may have asked for a branch, which shows within two minutes',
+        { lookInMs: Math.max(1000, checkInMs) },
+      )
+    : undefined;
 
 /** An id that was once deleted is never used again: what it held is gone, and nobody may take the new for the old. */
 export function usedUp({ object, served }: World, view: BranchView): Plan {
