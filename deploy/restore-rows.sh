@@ -139,20 +139,21 @@ if [ -z "$yes" ]; then
 fi
 
 # COMMIT is sent only when the dump is complete. A dump that breaks off ends the session, and with it the transaction.
-# psql ends with 2 when the connection is lost, and has noted in a file whether COMMIT was about to be sent by then.
+# psql ends with 3 when the database has refused something, and has noted in a file whether COMMIT was about to be sent by
+# then: any other end after that, by a lost connection or a signal, leaves open what became of it.
 {
   echo 'BEGIN;'
   pg_dump --data-only --no-owner "${dump_options[@]}" -d service=from &&
     printf '\\o %s\n\\qecho\n\\o /dev/null\nCOMMIT;\n' "'$dir/committing'"
 } | { psql -X -q -v ON_ERROR_STOP=1 -o /dev/null -f - service=to || { echo "$?" >"$dir/code" && false; }; } || {
-  if [ -e "$dir/committing" ] && [ "$(cat "$dir/code" 2>/dev/null)" = 2 ]; then
-    fail "the connection was lost during COMMIT, so it is not known whether the rows were written: all of them, or none. Run this again: if they were, it says so and writes nothing."
+  if [ -e "$dir/committing" ] && [ "$(cat "$dir/code" 2>/dev/null)" != 3 ]; then
+    fail "the connection was lost, or psql was ended, during COMMIT, so it is not known whether the rows were written: all of them, or none. Run this again: if they were, it says so and writes nothing."
   fi
   fail "nothing was written: the transaction was rolled back. What stopped it stands above."
 }
 
 echo
 for index in "${!full_names[@]}"; do
-  after=$(count to "${full_names[$index]}")
+  after=$(count to "${full_names[$index]}") || fail "the rows were written; only ${full_names[$index]} could not be counted afterwards."
   printf '%-40s %s rows before, %s rows now\n' "${full_names[$index]}" "${before[$index]}" "$after"
 done

@@ -9,6 +9,10 @@ import { cacheFolder } from './toolchain.ts';
 /** Tells the packages' scripts not to start what they install. */
 const policy = '/usr/sbin/policy-rc.d';
 
+/** Only root may, and only where there is apt. */
+export const mayInstall = (): boolean =>
+  process.platform === 'linux' && process.getuid?.() === 0 && existsSync('/usr/bin/apt-get');
+
 /** Installs what is missing of these packages, with a line that says so. Starts none of their services. */
 export async function installPackages(packages: readonly string[]): Promise<void> {
   const missing: string[] = [];

@@ -3,11 +3,11 @@
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, globSync, mkdirSync, openSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
+import { closeSync, globSync, mkdirSync, openSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { $ } from 'zx';
-import { installPackages } from './debian.ts';
+import { installPackages, mayInstall } from './debian.ts';
 import { keepSysctls } from './sysctls.ts';
 
 export interface Docker {
@@ -21,26 +21,35 @@ export interface Docker {
   stop(): Promise<void>;
 }
 
-/** There is no Docker and none can be had: the e2e is skipped. */
+/** There is no Docker, or nothing to run on it, and none can be had: the e2e is skipped. The message says what would help. */
 export class NoDocker extends Error {
   override readonly name = 'NoDocker';
 }
 
+const remedy = 'Install Docker and start it, then run make e2e again';
+
 /** `folder` keeps the images of a daemon of our own. @throws NoDocker */
 export async function findDocker(folder: string): Promise<Docker> {
   if (await answers()) return { what: 'the Docker at hand', env: {}, enter: [], stop: () => Promise.resolve() };
-  if (process.platform !== 'linux' || process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get'))
-    throw new NoDocker('no Docker daemon answers, and only root on a Debian-like Linux can have one started here');
+  if (!mayInstall())
+    throw new NoDocker(
+      `no Docker daemon answers, and only root on a Debian-like Linux can have one started here. ${remedy}`,
+    );
   try {
     await installPackages(['docker.io', 'iproute2', 'iptables', 'jq', 'util-linux']);
     return await startDaemon(folder);
   } catch (error) {
-    throw new NoDocker(`no Docker daemon answers, and none could be started: ${(error as Error).message}`);
+    throw new NoDocker(`no Docker daemon answers, and none could be started: ${(error as Error).message}. ${remedy}`);
   }
 }
 
-const answers = async (env: Readonly<Record<string, string>> = {}): Promise<boolean> =>
-  (await $({ nothrow: true, quiet: true, env: { ...process.env, ...env } })`docker info`).exitCode === 0;
+/** A daemon that hangs takes the call and says nothing. */
+const answerSeconds = 20;
+
+const answers = async (env: Readonly<Record<string, string>> = {}): Promise<boolean> => {
+  const sh = $({ nothrow: true, quiet: true, env: { ...process.env, ...env }, timeout: `${answerSeconds}s` });
+  return (await sh`docker info`).exitCode === 0;
+};
 
 const startSeconds = 60;
 

@@ -174,6 +174,19 @@ test('a connection that is lost during COMMIT leaves in doubt what was written, 
   expect(code).toBe(1);
 });
 
+test('nor does anybody know when psql is killed during COMMIT', async () => {
+  const folder = join(world.stack.dir, 'dying');
+  await mkdir(folder);
+  // As if no memory were left: the connection is lost, and psql with it before it can say so.
+  await writeFile(join(folder, 'psql'), `#!/bin/sh\n'${await findPsql()}' "$@" || kill -9 $$\n`);
+  await chmod(join(folder, 'psql'), 0o755);
+  const path = `${folder}${delimiter}${programs}`;
+  const { code, output } = await restoreRows(['--from', from, '--to', to, '--table', 'doubtful', '--yes'], { path });
+  expect(output).toContain('it is not known whether the rows were written');
+  expect(output).not.toContain('nothing was written:');
+  expect(code).toBe(1);
+});
+
 test('it asks before it writes, and takes nothing but yes', async () => {
   const args = ['--from', from, '--to', to, '--table', 'asked'];
   for (const input of ['', 'y\n', 'no\n']) {

@@ -1,6 +1,6 @@
 // A DatabaseBranch of the past: made as it was, judged before anybody gets a login for it.
 import { afterEach, expect, test } from 'vitest';
-import { branchClassResource, databaseBranchResource } from '../../src/api/names.ts';
+import { annotationKey, branchClassResource, databaseBranchResource } from '../../src/api/names.ts';
 import type { BranchClass } from '../../src/api/v1alpha1/branch-class.ts';
 import type { DatabaseBranch } from '../../src/api/v1alpha1/database-branch.ts';
 import { Scenario, type ScenarioOptions } from '../scenario.ts';
@@ -189,4 +189,50 @@ test('a reset to an instant that the provider misses leaves what is served alone
   await world.settle(20 * minuteMs);
   expect(world.ready('db')).toBe('True');
   expect(world.branches().map(({ id }) => id)).toEqual([status()?.branch?.id]);
+});
+
+/** The API server and the provider agree, and are behind the clock of the node by so much. */
+function nodeAheadBy(ms: number): void {
+  world.kube.offsetMs = -ms;
+  world.emulator.faults.set({ clockSkewMs: -ms });
+}
+
+test('by a clock of the node that is wrong, nothing ends: it waits, says why, and goes on when that is right', async () => {
+  await given({ classes: [{ spec: { restore: { ...restores, maxAge: '1h' } } }] });
+  nodeAheadBy(30 * minuteMs);
+  ask(agoMs(70 * minuteMs));
+  await world.settle(10 * minuteMs);
+  expect(world.ready('db'), world.describe()).toBe('False ClockSkewed');
+  expect(world.object('db')?.metadata.annotations?.[annotationKey.ended]).toBeUndefined();
+  nodeAheadBy(0);
+  editClass(({ spec }) => void (spec.restore = { ...restores, maxAge: '2h' }));
+  await world.settle(10 * minuteMs);
+  expect(world.ready('db'), world.describe()).toBe('True');
+});
+
+test('a source is as old as the provider says, by its own clock', async () => {
+  await given({ behaviour: { clockSkewMs: -110 * secondMs } });
+  world.kube.offsetMs = -110 * secondMs;
+  world.apply('parent', { children: 'Allow' });
+  await world.settle(10 * minuteMs);
+  const made = Date.parse(world.object('parent')?.status?.branch?.createTime ?? '') - 110 * secondMs;
+  const time = new Date(made + 30 * secondMs).toISOString();
+  world.apply('db', { source: { databaseBranchRef: { name: 'parent' }, time } });
+  await world.settle(minuteMs);
+  expect(world.ready('db'), world.describe()).toBe('True');
+});
+
+test('a branch that an operator asked for before it died is found, though the window passes before it shows', async () => {
+  await given({
+    behaviour: { notFoundAfterCreateMs: 100 * secondMs },
+    classes: [{ spec: { restore: { ...restores, maxAge: '1h' } } }],
+  });
+  ask(agoMs(hourMs - 20 * secondMs));
+  await world.until('the branch was asked for', () => creates().length === 1);
+  for (const { kill } of world.processes) kill();
+  await world.settle(30 * secondMs);
+  world.launch();
+  await world.settle(10 * minuteMs);
+  expect(creates()).toHaveLength(1);
+  expect(world.ready('db'), world.describe()).toBe('True');
 });

@@ -297,6 +297,21 @@ describe('what is refused', () => {
     expect(madeObjects()).toBe(0);
   });
 
+  test('a clock of the node that is ahead ends neither the wait for a source nor a window', async () => {
+    await begin([{ spec: { restore: { allowed: true, maxAge: '2h30m', via: 'Any' } } }]);
+    world.kube.offsetMs = -30 * minuteMs;
+    world.emulator.faults.set({ clockSkewMs: -30 * minuteMs });
+    // By the API server it is half past twelve.
+    world.kube.seed<PointInTimeRestore>(pointInTimeRestoreResource, {
+      ...world.restore('undo', past, { source: { databaseBranchRef: { name: 'db' } } }),
+      metadata: { ...undo, name: 'later', creationTimestamp: '2026-11-25T12:30:00Z' },
+    });
+    world.restore('window', { time: '2026-11-25T10:10:02Z' });
+    await world.settle(minuteMs);
+    expect(world.succeeded('later')).toBe('Unknown SourceRefNotFound');
+    expect(world.succeeded('window')).toBe('Unknown Restoring');
+  });
+
   test('a class that goes half-way: what its object says, and on when the class is back', async () => {
     await begin([allowed], { behaviour: { ...slow, initMs: 30_000 } });
     world.restore('undo', past);

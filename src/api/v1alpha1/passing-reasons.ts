@@ -225,7 +225,7 @@ export const passingReasons = {
     },
     ClockSkewed: {
       meaning:
-        'The operator’s clock differs by more than 2 minutes from that of the API server or the provider, or one of them was not heard yet. Nothing is deleted for age meanwhile.',
+        'The operator’s clock differs by more than 2 minutes from that of the API server or the provider, or one of them was not heard yet. Meanwhile nothing is deleted for age, and no past is given up as out of reach.',
       remedy: 'Correct the clock (NTP) of the node that runs the operator.',
       terminal: false,
     },

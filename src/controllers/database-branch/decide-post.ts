@@ -58,7 +58,7 @@ function ofThePast(world: World, wish: Wish, view: BranchView): Plan | undefined
   if (source.seen === 'absent' || isGone(source.value)) return stall(nothingToForkFrom(world, wish));
   const problem = sourceProblem(source.value);
   if (problem) return stall(problem);
-  const tooYoung = sourceTooYoung(wish.past, source.value);
+  const tooYoung = sourceTooYoung(wish.past, source.value, world.clockSkewMs ?? 0);
   return tooYoung && impossible(world, tooYoung);
 }
 

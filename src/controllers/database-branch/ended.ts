@@ -33,18 +33,18 @@ export function expiry(world: World, wish: Wish, now: Date): Plan | undefined {
   return clockDoubt(world) ?? { do: 'markEnded', reason: 'Expired' };
 }
 
-/** Why our idea of "now" may not end anything. */
+/** Why our idea of "now" may neither end anything nor give up a past. */
 function clockDoubt({ clockSkewMs }: World): Wait | undefined {
   if (clockSkewMs === undefined)
     return waitFor(
       Reason.ClockSkewed,
-      "expired by the clock of the operator's node; nothing is deleted before the clocks of the API server and the provider were heard too",
+      "it is over by the clock of the operator's node; nothing ends before the clocks of the API server and the provider were heard too",
       { lookInMs: 10_000 },
     );
   if (Math.abs(clockSkewMs) <= clockToleranceMs) return undefined;
   return waitFor(
     Reason.ClockSkewed,
-    "the clock of the operator's node differs by more than two minutes from that of the API server or of the provider: nothing is deleted for age until it is right. Correct the time (NTP) of that node",
+    "the clock of the operator's node differs by more than two minutes from that of the API server or of the provider: nothing ends by the time until it is right. Correct the time (NTP) of that node",
     { lookInMs: 60_000 },
   );
 }
@@ -92,8 +92,11 @@ const projectGone = (project: string): Problem => ({
  * A past that cannot be had: the object ends, so that nothing is made hours later that nobody expects any more. Not while
  * anything of it is there, or might be: an end deletes all.
  */
-export function impossible({ served, family }: World, problem: Problem & { readonly reason: PastReason }): Plan {
+export function impossible(world: World, problem: Problem & { readonly reason: PastReason }): Plan {
+  const { served, family } = world;
   if (served) return stall(problem);
+  const doubt = problem.reason === Reason.CreateRefused ? undefined : clockDoubt(world);
+  if (doubt) return doubt;
   switch (family.seen) {
     case 'notAsked':
       return lookAround('freshFamily');
@@ -102,9 +105,20 @@ export function impossible({ served, family }: World, problem: Problem & { reado
     case 'absent':
       return stall(problem);
     case 'present':
-      return family.value.branches.some(isThere) ? stall(problem) : { do: 'markEnded', reason: problem.reason };
+      if (family.value.branches.some(isThere)) return stall(problem);
+      return mayAppear(world) ?? { do: 'markEnded', reason: problem.reason };
   }
 }
+
+/** Nobody looks for a branch of an object that has ended: one that still comes would keep its slot until its lease ends. */
+const mayAppear = ({ memory: { untold, checkInMs } }: World): Wait | undefined =>
+  untold
+    ? waitFor(
+        Reason.BranchCreating,
+        'an operator before this one may have asked for a branch, which shows within two minutes',
+        { lookInMs: Math.max(1000, checkInMs) },
+      )
+    : undefined;
 
 /** An id that was once deleted is never used again: what it held is gone, and nobody may take the new for the old. */
 export function usedUp({ object, served }: World, view: BranchView): Plan {

@@ -63,9 +63,13 @@ export function sourceProblem({ id, expireTime }: Branch): Problem | undefined {
   };
 }
 
-/** Why there was no such past of this source. */
-export function sourceTooYoung(past: Past, { id, createTime }: Branch): PastProblem | undefined {
-  if (past.is === 'lsn' || !createTime || createTime <= past.requested) return undefined;
+/**
+ * Why there was no such past of this source. `skewMs`: by how much the clocks differ at most, one of which was taken out of
+ * `createTime`; where that leaves a doubt, the provider decides.
+ */
+export function sourceTooYoung(past: Past, { id, createTime }: Branch, skewMs: number): PastProblem | undefined {
+  if (past.is === 'lsn' || !createTime) return undefined;
+  if (createTime.getTime() - Math.abs(skewMs) <= past.requested.getTime()) return undefined;
   return {
     reason: Reason.RestoreWindowExceeded,
     message: `source branch ${id} exists since ${createTime.toISOString()}, asked for is ${past.requested.toISOString()}: ask for a later instant`,

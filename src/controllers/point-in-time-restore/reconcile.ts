@@ -29,7 +29,8 @@ export interface ReconcileDeps extends ObserveDeps {
 export async function reconcile(deps: ReconcileDeps, restore: PointInTimeRestore, signal: AbortSignal): Promise<Next> {
   const world = await observe(deps, restore, signal);
   const now = deps.now();
-  const plan = decide(world, now);
+  // What is too late, or has not come, ends the restore for good: that is not for the clock of this node to say.
+  const plan = decide(world, new Date(now.getTime() + (deps.kube.clockOffsetMs() ?? 0)));
   switch (plan.do) {
     case 'nothing':
       return settled;

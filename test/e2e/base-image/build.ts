@@ -4,8 +4,8 @@ import { cpSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { $ } from 'zx';
 import { withProgress } from '../../../scripts/long-step.mjs';
-import { debootstrap } from '../debian.ts';
-import type { Docker } from '../docker.ts';
+import { debootstrap, mayInstall } from '../debian.ts';
+import { NoDocker, type Docker } from '../docker.ts';
 import { cacheFolder, hashFiles } from '../toolchain.ts';
 
 const root = join(import.meta.dirname, '../../..');
@@ -18,6 +18,7 @@ export interface BaseImage {
   readonly pulled: boolean;
 }
 
+/** @throws NoDocker where it can be neither pulled nor made */
 export async function baseImage(docker: Docker): Promise<BaseImage> {
   const env = { ...process.env, ...docker.env, DOCKER_BUILDKIT: '0' };
   const sh = $({ quiet: true, nothrow: true, env, timeout: `${pullSeconds}s` });
@@ -28,7 +29,12 @@ export async function baseImage(docker: Docker): Promise<BaseImage> {
   if (pulled) return { name, pulled };
   process.stdout.write(`Pulling ${name}: there is no image registry, so it is made here\n`);
   const ours = `lakebranch-e2e/base:${hashFiles(import.meta.dirname, ['*'], process.version)}`;
-  if (!(await has(ours))) await withProgress('Making the base image from packages', () => make(ours, env));
+  const isThere = await has(ours);
+  if (!isThere && !mayInstall())
+    throw new NoDocker(
+      `Docker answers, but cannot pull ${name}, and only root on a Debian-like Linux can make an image in its place. Let it pull, or load that image and kind's node image`,
+    );
+  if (!isThere) await withProgress('Making the base image from packages', () => make(ours, env));
   return { name: ours, pulled };
 }
 
