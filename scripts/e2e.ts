@@ -101,7 +101,7 @@ async function tell(
 }
 
 /** Several times what a run takes that builds everything for the first time. */
-const deadlineMinutes = 90;
+const deadlineMinutes = 40;
 
 /** Rejects at Ctrl-C, or when something hangs. That ends the run like an error does, so that everything is tidied up. */
 function interruption(): Promise<never> {
