@@ -61,6 +61,7 @@ test.each([
   'ClassNotReady',
   'ClassTerminating',
   'CredentialsNotFound',
+  'AudienceNotConfigured',
   'NamespaceNotAllowed',
   'SourceNotAllowed',
   'SourceRefNotAllowed',

@@ -35,6 +35,8 @@ test.each<[string, Plan, Outcome, number | string]>([
   ['what was refused is decided anew', record, refused, 0],
   ['what was stale is read anew', record, stale, 0],
   ['an object when the cache has had time to hear of it', { do: 'claim' }, stale, 200],
+  ['also when its end is noted', { do: 'markEnded', reason: 'Expired' }, stale, 200],
+  ['or its finalizer goes', { do: 'release', why: 'no branch is left' }, stale, 200],
   ['a failure waits 10 s', record, failed(), 10_000],
   ['or as long as the provider asks', record, failed(3000), 3000],
   ['to idle is to wait for the next read', { do: 'idle', lookInMs: 700 }, done, 700],

@@ -1,9 +1,10 @@
 // What the provider's trouble is called, whether a person has to end it, and when it is tried again.
 import { expect, test } from 'vitest';
 import { told } from '../../../test/builders/plan.ts';
+import { Reason } from '../../api/v1alpha1/reasons.ts';
 import { LakebaseError, type LakebaseErrorDetails, type LakebaseErrorCode } from '../../lakebase/errors.ts';
 import type { Identity } from '../identities.ts';
-import { available, hold, stall, trouble, writeRefused } from './plan.ts';
+import { available, hold, stall, standsAside, trouble, waitFor, writeRefused } from './plan.ts';
 
 const error = (code: LakebaseErrorCode, details: LakebaseErrorDetails = {}) =>
   new LakebaseError(code, 'its words', details);
@@ -92,3 +93,19 @@ test.each([
   ['all is well', available({ lookInMs: 5 }), 'wait Available, 5 ms'],
   ['a Secret that the API server refuses', hold(writeRefused('no')), 'stalled SecretWriteRefused'],
 ])('%s', (_sentence, wait, expected) => expect(told(wait)).toBe(expected));
+
+test.each<[Reason, boolean]>([
+  [Reason.SourceRefNotFound, true],
+  [Reason.SourceRefNotReady, true],
+  [Reason.SecretPending, true],
+  [Reason.NamespaceTerminating, true],
+  [Reason.ClockSkewed, true],
+  // Blips, and the line itself.
+  [Reason.Pending, false],
+  [Reason.ProviderUnreachable, false],
+  [Reason.WaitingForBranchSlot, false],
+])('whoever waits with %s lets others pass: %s', (reason, expected) => {
+  expect(standsAside(waitFor(reason, 'm'))).toBe(expected);
+  // Whatever waits for a person does.
+  expect(standsAside(stall({ reason, message: 'm' }))).toBe(true);
+});

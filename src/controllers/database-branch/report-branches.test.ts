@@ -256,6 +256,7 @@ test.each<[string, Scene, Status['superseded']]>([
     { before: { candidate: old }, wanted: { branch: seen(mine) }, family: unknown() },
     [old],
   ],
+  ['one that is gone was never served', { before: { candidate: mine }, wanted: { branch: absent } }, undefined],
   [
     'not when it is seen to be gone',
     { before: { candidate: old }, wanted: { branch: seen(mine) }, ...listed() },

@@ -124,6 +124,12 @@ const refused = [
   Reason.NeverExpireNotAllowed,
   Reason.EndpointSizeNotAllowed,
   Reason.ResetTokenReused,
+  Reason.SourceExpires,
+  Reason.RestoreNotAllowed,
+  Reason.RestoreGone,
+  Reason.RestoreWindowExceeded,
+  Reason.RestoreTimeInFuture,
+  Reason.TimeSkewTooLarge,
 ];
 const ofSource = [Reason.SourceNotAllowed, Reason.SourceNotFound, Reason.SourceRefNotAllowed];
 const resetting: Scene = { ...fine, resetting: true };

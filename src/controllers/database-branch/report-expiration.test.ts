@@ -46,6 +46,8 @@ const byOperator = { ...pinned, enforcedBy: 'Operator' as const };
 const expiring = (ms: number) => ({ branch: present(aBranch({ expireTime: later(ms) })) });
 const { expireTime: _, ...endless } = aBranch();
 const old = { id: 'old', uid: 'br-0', branch: present(aBranch({ id: 'old', uid: 'br-0', expireTime: later(7) })) };
+/** Asked for by a create whose branch is not seen yet. */
+const posted = { memory: { postedExpireTime: later(3) } };
 const failed: Outcome = { is: 'failed', error: new LakebaseError('unreachable', 'no answer') };
 const clamped = { ...byProvider(5), clampedFrom: text(9) };
 
@@ -83,6 +85,9 @@ test.each<[string, Scene, Expiration]>([
 
   ['a create tells the provider the expiry', { plan: create }, byProvider(3)],
   ['also if its answer is lost', { plan: create, outcome: failed }, byProvider(3)],
+  ['it is remembered while the branch cannot be seen', { wanted: posted }, byProvider(3)],
+  ['but is no news of one that was seen before', { wanted: posted, before: clamped }, clamped],
+  ['nor of the served one', { served: { ...old, branch: unknown(), ...posted }, wanted: posted }, pinned],
   ['the create of the next branch says nothing of the served one', { plan: create, served: old }, byProvider(7)],
   ['an expiry that was set is the new one', { plan: push(), wanted: expiring(5) }, byProvider(3)],
   [

@@ -23,6 +23,7 @@ import type { DatabaseBranch, DatabaseBranchStatus } from '../../api/v1alpha1/da
 import { Reason } from '../../api/v1alpha1/reasons.ts';
 import { LakebaseError } from '../../lakebase/errors.ts';
 import { done, type Outcome } from './outcome.ts';
+import type { Past } from './past.ts';
 import { available, stall, waitFor, type Plan } from './plan.ts';
 import { report } from './report.ts';
 import type { World } from './world.ts';
@@ -371,6 +372,24 @@ test.each<[string, Scene, string]>([
   ],
   ['or nobody answers', { ...ended, family: unknown() }, 'branch endpoint expiration'],
 ])('%s', (_sentence, scene, expected) => expect(kept(scene)).toBe(expected));
+
+const past: Past = { is: 'time', requested: later(-minutes(30)), maxSkewMs: 60_000 };
+const askedFor = later(-minutes(30)).toISOString();
+const before = { restored: { requestedTime: askedFor, actualTime: later(-minutes(31)).toISOString() } };
+const reached = aBranch({ sourceTime: later(-minutes(32)) });
+const reachedNow = { requestedTime: askedFor, actualTime: later(-minutes(32)).toISOString() };
+
+test.each<[string, Scene, Status['restored']]>([
+  ['nothing before a branch was seen', {}, undefined],
+  ['nor while it starts', { wanted: { branch: present({ ...reached, state: 'INIT' }) } }, undefined],
+  ['nor by another branch of the object', { family: family([relative({ ...reached, ...old })]) }, undefined],
+  ['what was seen', { wanted: { branch: present(reached) } }, reachedNow],
+  ['also in a LIST', { family: family([relative(reached)]) }, reachedNow],
+  ['what was told before, while nothing is seen', { before }, before.restored],
+  ['what is seen now is newer', { before, wanted: { branch: present(reached) } }, reachedNow],
+])('of the past that was asked for is told: %s', (_sentence, scene, expected) => {
+  expect(say({ wish: { past }, ...scene }).restored).toEqual(expected);
+});
 
 test('the lease that the provider keeps is the one that a pause names', () => {
   const paused = say({ ...served, paused: 'all', wanted: { uid: 'br-1', branch: present(branch) } });

@@ -98,7 +98,7 @@ function isHonoured(world: World, plan: Plan, resetting: boolean, issued: Issued
   const { deleting, served, wish } = world;
   if (!issued || deleting || !wish || !served) return true;
   if (plan.do !== 'wait') return false;
-  if (resetting) return plan.stalled && refusedSpec.has(plan.reason);
+  if (resetting) return refusedSpec.has(plan.reason);
   return served.memory.sized || plan.stalled || hasWantedSize(served, wish);
 }
 

@@ -26,6 +26,8 @@ test.each<[sentence: string, Partial<World>, after: PointInTimeRestore, expected
   ['nor of what has no status yet', {}, aPointInTimeRestore({ status: undefined }), []],
   ['the end is told, with how to use it', { restore: underWay, target: ours }, done, [goodNews]],
   ['also where nothing was said before', { restore: aPointInTimeRestore({ status: undefined }) }, failed, [badNews]],
+  ['but not the beginning', { restore: aPointInTimeRestore({ status: undefined }) }, underWay, []],
+  ['an end that is taken back is told when it comes again', { restore: failed }, underWay, []],
   ['once', { restore: done, target: ours }, done, []],
   ['also a bad one', { restore: failed }, failed, []],
   ['without its object there is nothing to use', {}, done, ['Normal Restored (Restore): in words']],
@@ -33,6 +35,12 @@ test.each<[sentence: string, Partial<World>, after: PointInTimeRestore, expected
   [
     'what a backup repeats is no news',
     { ended: { reason: 'Restored', time: new Date('2026-09-20T00:00:00Z') } },
+    done,
+    [],
+  ],
+  [
+    'nor what ended before any clock could call it created',
+    { ended: { reason: 'Restored', time: new Date('2026-09-21T11:58:59.999Z') }, target: ours },
     done,
     [],
   ],

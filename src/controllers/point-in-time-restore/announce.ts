@@ -27,7 +27,7 @@ function started(restore: PointInTimeRestore): Announcement {
 }
 
 function over(world: World, after: PointInTimeRestore): Announcement[] {
-  const was = succeeded(world.restore)?.status ?? 'Unknown';
+  const was = succeeded(world.restore)?.status;
   const is = succeeded(after);
   if (!is || is.status === 'Unknown' || is.status === was) return [];
   if (is.status === 'False') return [{ type: 'Warning', reason: 'RestoreFailed', action: 'Restore', note: is.message }];

@@ -20,10 +20,16 @@ import type { World } from './world.ts';
 
 /** In one line. */
 function told(plan: Plan): string {
-  if (plan.do === 'create') return `create in ${plan.className}`;
-  if (plan.do === 'end') return `end ${plan.reason}`;
-  if (plan.do === 'nothing') return 'nothing';
-  return plan.state.is === 'restored' ? 'restored' : `${plan.state.is} ${plan.state.reason}`;
+  switch (plan.do) {
+    case 'create':
+      return `create in ${plan.className}`;
+    case 'end':
+      return `end ${plan.reason}`;
+    case 'nothing':
+      return 'nothing';
+    case 'say':
+      return plan.state.is === 'restored' ? 'restored' : `${plan.state.is} ${plan.state.reason}`;
+  }
 }
 
 const at = (time: string): World['restore'] => aPointInTimeRestore({ spec: { target: { time } } });
@@ -39,6 +45,7 @@ const createdAgo = (ms: number): PointInTimeRestore =>
 describe('before anything was made', () => {
   test.each<[sentence: string, Partial<World>, told: string]>([
     ['all is well', {}, 'create in default'],
+    ['nothing was said of it yet', { restore: aPointInTimeRestore({ status: undefined }) }, 'create in default'],
     [
       'a position of the log needs no window',
       { restore: aPointInTimeRestore({ spec: { target: { time: undefined, lsn: '0/1' } } }) },
@@ -146,6 +153,12 @@ const stalled: Change<DatabaseBranch['status']> = {
     aCondition('Stalled', 'True', 'SourceExpires', 'it expires'),
   ],
 };
+const unheardOf: Change<DatabaseBranch['status']> = {
+  conditions: [
+    aCondition('Ready', 'False', 'OfTomorrow', 'who knows'),
+    aCondition('Stalled', 'True', 'OfTomorrow', 'who knows'),
+  ],
+};
 const ended = (reason: string, token = ''): Change<DatabaseBranch['metadata']> => ({
   annotations: { [annotationKey.ended]: `${endedMark(token)}/${reason}/2026-09-21T12:00:05.000Z` },
 });
@@ -156,6 +169,11 @@ const skewed: Change<DatabaseBranch['status']> = {
   ],
 };
 const restored = { restored: { actualTime: '2026-09-21T11:00:00.000Z' } };
+
+test('the refusal names the namespace', () => {
+  const plan = decide(aRestoreWorld({ namespace: { labels: {}, terminating: false } }), now);
+  expect(plan).toMatchObject({ state: { message: expect.stringContaining('does not allow namespace preview-42:') } });
+});
 
 describe('once the object is there', () => {
   test.each<[sentence: string, Change<DatabaseBranch>, told: string, words?: RegExp]>([
@@ -168,6 +186,12 @@ describe('once the object is there', () => {
       /^DatabaseBranch undo: WaitingForBranchSlot: there is no room$/,
     ],
     ['a person has to help it', { status: stalled }, 'stalled SourceExpires', /^DatabaseBranch undo: it expires$/],
+    [
+      'a person has to help it, for a reason that only a newer operator knows',
+      { status: unheardOf },
+      'underWay Restoring',
+      /^DatabaseBranch undo: OfTomorrow: who knows$/,
+    ],
     ['it is ready', { status: served() }, 'end Restored'],
     ['it is ready and goes', { ...gone, status: served() }, 'end RestoredBranchGone'],
     ['it goes', gone, 'end RestoredBranchGone'],
@@ -184,6 +208,13 @@ describe('once the object is there', () => {
       /about to say/,
     ],
     ['it says how far it is off', { metadata: ended('TimeSkewTooLarge'), status: restored }, 'end TimeSkewTooLarge'],
+    [
+      'it is too old a past',
+      { metadata: ended('RestoreWindowExceeded'), status: restored },
+      'end RestoreWindowExceeded',
+    ],
+    ['or one to come', { metadata: ended('RestoreTimeInFuture'), status: restored }, 'end RestoreTimeInFuture'],
+    ['or the provider refuses it', { metadata: ended('CreateRefused'), status: restored }, 'end CreateRefused'],
     [
       'it says that it is off, and nothing is left to tell by how much',
       { metadata: ended('TimeSkewTooLarge'), status: skewed },
@@ -215,6 +246,8 @@ test('a mark that somebody took away is put back as it was, by what the status s
     reason: 'Restored',
     time: new Date(completionTime),
   });
+  const edited = aPointInTimeRestore({ status: { conditions: over.status?.conditions ?? [] } });
+  expect(told(decide(aRestoreWorld({ restore: edited }), now))).toBe('create in default');
   const underWay = aPointInTimeRestore(status([aCondition('Succeeded', 'Unknown', 'Restoring', 'm')]));
   expect(told(decide(aRestoreWorld({ restore: underWay }), now))).toBe('create in default');
 });

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Change } from '../../../test/builders/merge.ts';
 import { aPointInTimeRestore } from '../../../test/builders/point-in-time-restore.ts';
 import {
+  aCondition,
   aRestoreWorld,
   aRestoringClass,
   restoreNow as now,
@@ -122,13 +123,30 @@ describe('what was asked for and what was made', () => {
       /source at 0\/1A, the provider made it at 0\/19;.*with a position at or after that$/,
     );
     expect(messageOf(over({ restore, target: ours(restore) }))).toMatch(/does not say which it reached/);
+    expect(messageOf(over({ restore, target: ours(restore) }, 'TimeSkewTooLarge'))).toMatch(
+      /source at 0\/1A, the provider made it as of an instant that is not known;/,
+    );
+  });
+
+  test('a position of the log that is too far back is told with its instant', () => {
+    const restore = aPointInTimeRestore({ spec: { target: { time: undefined, lsn: '0/1A' } } });
+    const target = ours(restore, '2026-09-01T12:00:00.000Z');
+    const status = over({ restore, target }, 'RestoreWindowExceeded');
+    expect(status).toMatchObject({ actualTime: '2026-09-01T12:00:00.000Z' });
+    expect(status).not.toHaveProperty('skewSeconds');
+    expect(messageOf(status)).toMatch(/^0\/1A is the source as of 2026-09-01T12:00:00\.000Z, further back than/);
+    expect(messageOf(over({ restore, target: ours(restore) }, 'RestoreWindowExceeded'))).toMatch(
+      /^0\/1A is the source as of an instant that is not known, /,
+    );
   });
 
   test('too far off is told with both instants, also where it lies after the one that was asked for', () => {
     const restore = aPointInTimeRestore();
     const far = over({ restore, target: ours(restore, '2026-09-21T11:40:00.000Z') }, 'TimeSkewTooLarge');
     expect(far.skewSeconds).toBe(19 * 60 + 2);
-    expect(messageOf(far)).toMatch(/as of 2026-09-21T11:59:02\.000Z.*as of 2026-09-21T11:40:00\.000Z/);
+    expect(messageOf(far)).toMatch(
+      /as of 2026-09-21T11:59:02\.000Z.*as of 2026-09-21T11:40:00\.000Z;.*with an instant nearer to that, or a larger maxSkew$/,
+    );
     const after = over({ restore, target: ours(restore, '2026-09-21T11:59:02.400Z') }, 'TimeSkewTooLarge');
     expect(after.skewSeconds).toBe(-1);
   });
@@ -179,6 +197,15 @@ describe('times', () => {
     });
   });
 
+  test.each([
+    ['within a moment', 0],
+    ['and by a clock that was put back meanwhile', 1],
+  ])('the end takes no less than no time: %s', (_sentence, laterMs) => {
+    const startTime = new Date(later.getTime() + laterMs).toISOString();
+    const restore = aPointInTimeRestore({ status: { startTime } });
+    expect(over({ restore })).toMatchObject({ durationMilliseconds: 0 });
+  });
+
   test('where the status was lost, the object tells when it began', () => {
     const restore = aPointInTimeRestore();
     expect(over({ restore, target: ours(restore) })).toMatchObject({
@@ -201,6 +228,12 @@ describe('what is said of an end', () => {
   const marked = (token: string): Change<DatabaseBranch> => ({
     metadata: { annotations: { [annotationKey.ended]: `${endedMark(token)}/Expired/2026-09-21T12:00:05.000Z` } },
   });
+
+  /** The object has said so. */
+  const says = (type: string, reason: string): Partial<World> => {
+    const conditions = [aCondition(type, 'True', reason, 'the provider says no')];
+    return { target: { is: 'ours', object: theBranchOf(aPointInTimeRestore(), { status: { conditions } }) } };
+  };
 
   test.each<[string, World['target'], RegExp]>([
     ['it goes', { is: 'ours', object: theBranchOf(aPointInTimeRestore()) }, /undo was deleted before/],
@@ -248,6 +281,17 @@ describe('what is said of an end', () => {
       /too long ago, or before its source was made: create another restore with a later one/,
     ],
     ['RestoreTimeInFuture', { bclass: { is: 'unknown', name: 'x' } }, /had not come yet/],
+    // Of a mark that somebody edited nobody knows how things stood then.
+    ['RestoreWindowExceeded', { ended: { reason: 'RestoreWindowExceeded' } }, /^the instant was too long ago, or/],
+    ['CreateRefused', says('Stalled', 'CreateRefused'), /^the provider says no$/],
+    ['CreateRefused', says('Stalled', 'ClassNotFound'), /^the provider refused to make the past/],
+    ['CreateRefused', says('Ready', 'CreateRefused'), /^the provider refused to make the past/],
+    [
+      'CreateRefused',
+      { target: { is: 'ours', object: theBranchOf(aPointInTimeRestore(), { status: undefined }) } },
+      /^the provider refused to make the past/,
+    ],
+    ['Restored', { restore: aPointInTimeRestore({ status: undefined }) }, /is done; its DatabaseBranch undo/],
   ])('%s', (reason, part, words) => {
     expect(messageOf(over(part, reason))).toMatch(words);
   });
