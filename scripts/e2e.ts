@@ -23,6 +23,9 @@ const registry = process.env['E2E_REGISTRY'] ?? '';
 const logs = join(import.meta.dirname, '../.lakebranch/e2e-logs');
 const story: readonly Step[] = [...installation, ...previewing, ...operations];
 
+/** Twice what a run takes that builds everything for the first time. */
+const deadlineMinutes = 40;
+
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 await runMain(async () => {
@@ -99,9 +102,6 @@ async function tell(
     world.close();
   }
 }
-
-/** Several times what a run takes that builds everything for the first time. */
-const deadlineMinutes = 40;
 
 /** Rejects at Ctrl-C, or when something hangs. That ends the run like an error does, so that everything is tidied up. */
 function interruption(): Promise<never> {

@@ -262,7 +262,7 @@ test.concurrent('an audience that the operator is not configured for', async () 
   expect(readyOf(object)?.message).toContain(
     `somebody-elses, which the operator is not configured for (${audiences.join(', ')})`,
   );
-  expect((await readyOfClass('unknown'))?.reason).toBe('AudienceNotConfigured');
+  await until('the class says so too', async () => (await readyOfClass('unknown'))?.reason === 'AudienceNotConfigured');
 });
 
 test('tokens of the cluster, and those that were given for them, are nowhere', async () => {

@@ -254,3 +254,12 @@ test.each([
   const before = { ...object, status: { observedGeneration: 1, conditions: [said] } };
   expect(endedWait({ reason: ended, time: 't' }, before).message).toContain(words);
 });
+
+test.each([
+  [0, 1000],
+  [1000, 1000],
+  [5000, 5000],
+])('a branch that may still come is waited for: the next look is due in %i ms', (checkInMs, lookInMs) => {
+  const world = aWorld({ family: family([]), memory: { untold: true, checkInMs } });
+  expect(impossible(world, { reason: 'RestoreTimeInFuture', message: 'm' })).toMatchObject({ do: 'wait', lookInMs });
+});

@@ -32,6 +32,7 @@ import {
   restoredFields,
   sentPast,
   sentTime,
+  sourceTooYoung,
   type Asker,
   type Past,
 } from './past.ts';
@@ -383,4 +384,28 @@ test('a position that is too old ends the object before any login', () => {
   const wanted = { uid: 'br-1', branch };
   expect(decided({ wanted, wish: { past: atLsn } })).toBe('ended RestoreWindowExceeded');
   expect(decided({ wanted, wish: { past: atLsn }, served: 'wanted' })).toBe('look endpoint');
+});
+
+test.each([
+  ['by more than the clocks may differ', 5001, 5000, true],
+  ['by as much', 5000, 5000, false],
+  ['by as much, with a clock that is behind', 5000, -5000, false],
+])('a source is too young, if it is so %s', (_sentence, youngerMs, skewMs, expected) => {
+  expect(sourceTooYoung(past, aRoot({ createTime: before(-youngerMs) }), skewMs) !== undefined).toBe(expected);
+});
+
+test.each<[string, WorldChange, string]>([
+  ['within what the clocks differ it is for the provider', { clockSkewMs: 5000 }, 'look deletedIds'],
+  ['without having heard of the clocks it is left open', { clockSkewMs: undefined }, 'wait ClockSkewed'],
+])('a source that was made 5 s later: %s', (_sentence, change, expected) => {
+  const source = present(aRoot({ createTime: before(-5000) }));
+  expect(decided({ ...change, ...noneLeft, wanted: { branch: absent, source } })).toBe(expected);
+});
+
+test.each([
+  ['later by a moment', before(-1), 'wait ClockSkewed'],
+  ['before that', before(1), 'look deletedIds'],
+])('the clocks were not heard, and a source that was made %s', (_sentence, createTime, expected) => {
+  const source = present(aRoot({ createTime }));
+  expect(decided({ clockSkewMs: undefined, ...noneLeft, wanted: { branch: absent, source } })).toBe(expected);
 });
