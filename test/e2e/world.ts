@@ -7,6 +7,7 @@ import { $, type ProcessOutput } from 'zx';
 import type { BranchFacts } from '../../src/emulator/emulator.ts';
 import { builtBinaries } from '../control-plane/binaries.ts';
 import type { JournalLine } from '../stack/emulator.ts';
+import { until } from '../stack/until.ts';
 import { toolBinary } from '../tools/build.ts';
 import type { Cluster } from './cluster.ts';
 import type { Diary } from './app/diary.ts';
@@ -65,7 +66,7 @@ export async function createWorld(docker: Docker, cluster: Cluster, images: read
   const service = (namespace: string, name: string, path: string): string =>
     `/api/v1/namespaces/${namespace}/services/${name}/proxy/${path}`;
   const emulatorPath = (path: string): string => service(operatorNamespace, `${release.operator}-emulator:http`, path);
-  const emulator = (path: string): Promise<string> => raw(emulatorPath(path));
+  const emulator = (path: string): Promise<string> => whenServed(() => raw(emulatorPath(path)));
   return {
     docker,
     cluster,
@@ -85,10 +86,29 @@ export async function createWorld(docker: Docker, cluster: Cluster, images: read
       journal: async () => JSON.parse(await emulator('admin/log')) as JournalLine[],
       setFederationPolicies: async (policies) => {
         const path = emulatorPath('admin/federation-policies');
-        await sh({ input: JSON.stringify(policies) })`${cluster.enter} ${kubectl} replace --raw ${path} --filename -`;
+        await whenServed(
+          () => sh({ input: JSON.stringify(policies) })`${cluster.enter} ${kubectl} replace --raw ${path} --filename -`,
+        );
       },
     },
-    diary: async () => JSON.parse(await raw(service(previewNamespace, `${release.preview}:http`, ''))) as Diary,
+    diary: async () =>
+      JSON.parse(await whenServed(() => raw(service(previewNamespace, `${release.preview}:http`, '')))) as Diary,
     close: () => rmSync(home, { recursive: true, force: true }),
   };
+}
+
+/**
+ * A call through the API server to a Service. A pod that is Ready is known to the API server's proxy a moment later only;
+ * until then the proxy refuses, without passing anything on, and the call is made again.
+ */
+async function whenServed<T>(call: () => Promise<T>): Promise<T> {
+  const answer = await until('the Service has an endpoint', async () => {
+    try {
+      return { is: await call() };
+    } catch (error) {
+      if (String(error).includes('no endpoints available')) return undefined;
+      throw error;
+    }
+  });
+  return answer.is;
 }
