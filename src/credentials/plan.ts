@@ -1,5 +1,6 @@
 // When the credential in a Secret is renewed. Pure: the Secret itself is the memory of the rotation.
 import { createHash } from 'node:crypto';
+import type { IssueReason } from '../api/v1alpha1/issue-reasons.ts';
 import type { IssuedSecret } from './secret.ts';
 
 export interface CredentialView {
@@ -11,7 +12,7 @@ export interface CredentialView {
   readonly shapeHash: string;
 }
 
-export type MintReason = 'RotationRequested' | 'RenewalDue';
+export type MintReason = Extract<IssueReason, 'RotationRequested' | 'RenewalDue'>;
 
 export type CredentialPlan =
   | { readonly do: 'mint'; readonly reason: MintReason }

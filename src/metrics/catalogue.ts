@@ -1,16 +1,10 @@
 // Every metric that we define: the registry is made from this, and so is docs/metrics.md. Names of loops, queues, client
 // and leader are controller-runtime's, so that dashboards and alerts made for it fit.
+import { restoreEnds } from '../api/v1alpha1/ends.ts';
+import { issueReasons } from '../api/v1alpha1/issue-reasons.ts';
 import { lakebaseErrorCodes } from '../lakebase/errors.ts';
 import { verbs } from '../lakebase/instrumented.ts';
-import {
-  controllers,
-  issueReasons,
-  objectStates,
-  refusalReasons,
-  restoreOutcomes,
-  restoreStates,
-  toldConditions,
-} from './words.ts';
+import { controllers, objectStates, refusalReasons, restoreStates, toldConditions } from './words.ts';
 
 export interface MetricEntry {
   readonly name: string;
@@ -198,7 +192,7 @@ const restores = {
     help: 'Restores that ended, by how: Restored, or the reason of the failure.',
     why: 'Whether the undo button works.',
     labels: ['outcome'],
-    values: { outcome: restoreOutcomes },
+    values: { outcome: restoreEnds },
   },
   restoreDuration: {
     name: 'lakebranch_restore_duration_seconds',
@@ -206,7 +200,7 @@ const restores = {
     help: 'From the begin of a restore to its end.',
     why: 'How long an incident waits for its data.',
     labels: ['outcome'],
-    values: { outcome: restoreOutcomes },
+    values: { outcome: restoreEnds },
     buckets: slow,
   },
   restoreSkew: {

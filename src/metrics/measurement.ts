@@ -1,9 +1,11 @@
 // What passes tell the counters and histograms.
-import type { issueReasons, refusalReasons, restoreOutcomes } from './words.ts';
+import type { RestoreEnd } from '../api/v1alpha1/ends.ts';
+import type { IssueReason } from '../api/v1alpha1/issue-reasons.ts';
+import type { refusalReasons } from './words.ts';
 
 export type Measurement =
   /** A token was written into a Secret; `lateSeconds` after it was due, if it was renewed because it was. */
-  | { readonly is: 'issued'; readonly reason: (typeof issueReasons)[number]; readonly lateSeconds?: number }
+  | { readonly is: 'issued'; readonly reason: IssueReason; readonly lateSeconds?: number }
   /** An object has its first Secret. */
   | { readonly is: 'created'; readonly className: string; readonly seconds: number }
   /** The finalizer of an object went. */
@@ -11,7 +13,7 @@ export type Measurement =
   | { readonly is: 'refused'; readonly reason: (typeof refusalReasons)[number] }
   | {
       readonly is: 'restored';
-      readonly outcome: (typeof restoreOutcomes)[number];
+      readonly outcome: RestoreEnd;
       readonly seconds: number | undefined;
       readonly skewSeconds: number | undefined;
     };

@@ -2,9 +2,10 @@
 import { annotationKey, pausedValue } from '../api/names.ts';
 import type { DatabaseBranch } from '../api/v1alpha1/database-branch.ts';
 import { ConditionType } from '../api/v1alpha1/conditions.ts';
+import { lifeEnds } from '../api/v1alpha1/ends.ts';
 import { findCondition } from '../kit/conditions.ts';
 import type { Condition } from '../kit/kube.ts';
-import { endReasons, type State } from './words.ts';
+import type { State } from './words.ts';
 
 /** A DatabaseBranch as far as metrics go. */
 export interface ObjectState {
@@ -78,7 +79,7 @@ function stateIn({ metadata }: Seen, conditions: readonly Condition[]): State {
   if (metadata.deletionTimestamp !== undefined) return 'deleting';
   const ready = findCondition(conditions, ConditionType.Ready);
   if (ready?.status === 'True') return 'ready';
-  if (ready && endReasons.has(ready.reason)) return 'ended';
+  if (ready && lifeEnds.some((end) => end === ready.reason)) return 'ended';
   return findCondition(conditions, ConditionType.Stalled)?.status === 'True' ? 'stalled' : 'progressing';
 }
 

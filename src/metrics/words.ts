@@ -15,8 +15,6 @@ export const controllers = ['databasebranch', 'branchclass', 'pointintimerestore
 export const objectStates = ['ready', 'progressing', 'stalled', 'ended', 'deleting'] as const;
 export type State = (typeof objectStates)[number];
 
-export const endReasons: ReadonlySet<string> = new Set([Reason.Expired, Reason.LeaseLapsed, Reason.DeletedExternally]);
-
 export const toldConditions = [
   ConditionType.Drifted,
   ConditionType.Expiring,
@@ -26,18 +24,6 @@ export const toldConditions = [
 ] as const;
 
 export const restoreStates = ['running', 'succeeded', 'failed'] as const;
-
-export const restoreOutcomes = [
-  Reason.Restored,
-  Reason.RestoreTimeInFuture,
-  Reason.RestoreWindowExceeded,
-  Reason.TimeSkewTooLarge,
-  Reason.CreateRefused,
-  Reason.RestoreSourceNotFound,
-  Reason.RestoredBranchGone,
-] as const;
-
-export const issueReasons = ['First', 'Reset', 'RotationRequested', 'RenewalDue', 'Healing', 'BindingChanged'] as const;
 
 /** Reasons that say: what is there could not be proved to be the object's own, so nothing is handed out or touched. */
 export const refusalReasons = [

@@ -23,6 +23,10 @@ const reset = (token: string, more: Partial<NonNullable<DatabaseBranch['spec']['
 const slow = { behaviour: { initMs: 900, operationMs: 400, deleteMs: 500, notFoundAfterCreateMs: 700 } };
 const servedId = (name = 'db'): string | undefined => world.object(name)?.status?.branch?.id;
 const ids = (): string[] => world.branches().map(({ id }) => id);
+/** Until the provider removes the branch. */
+const minutesLeft = (id: string): number =>
+  ((world.branches().find((branch) => branch.id === id)?.expiresAt ?? Infinity) - world.clock.now().getTime()) /
+  minuteMs;
 
 /** An object that is served, and the id of its branch. */
 async function given(options: ScenarioOptions = slow): Promise<string> {
@@ -180,6 +184,31 @@ test('a token that is taken back while its branch drains switches back to that b
   expect(ids()).not.toContain(second);
   const leftMs = (world.branches()[0]?.expiresAt ?? 0) - world.clock.now().getTime();
   expect(leftMs).toBeGreaterThan(80 * hourMs);
+});
+
+test('a draining branch that was wanted back, and is not after all, drains anew', async () => {
+  const first = await given();
+  reset('1');
+  await world.settle(minuteMs);
+  const second = servedId() ?? '';
+  // Its role cannot be seen, so no login is tried and nothing is switched.
+  world.emulator.faults.inject({
+    method: 'GET',
+    path: `/api/2.0/postgres/projects/*/branches/${first}/roles**`,
+    trouble: { kind: 'answer', status: 503 },
+  });
+  reset('');
+  await world.settle(minuteMs);
+  await expectServed(second);
+  // What is wanted goes nowhere, and the status does not say that it does.
+  expect(minutesLeft(first)).toBeGreaterThan(80 * 60);
+  expect(world.object('db')?.status?.superseded).toEqual([{ id: first, uid: expect.any(String) }]);
+
+  reset('1');
+  await world.settle(30_000);
+  expect(minutesLeft(first)).toBeLessThanOrEqual(5);
+  await world.settle(10 * minuteMs);
+  expect(ids()).toEqual([second]);
 });
 
 test('a token whose branch was deleted is not used again; what is served stays', async () => {

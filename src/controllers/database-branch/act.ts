@@ -1,6 +1,7 @@
 // Runs one step: the only way in which this controller writes. Every step may be repeated.
 import { annotationKey, databaseBranchFinalizer, databaseBranchResource, secretResource } from '../../api/names.ts';
 import type { DatabaseBranch } from '../../api/v1alpha1/database-branch.ts';
+import type { BranchEnd } from '../../api/v1alpha1/ends.ts';
 import type { Clock } from '../../kit/clock.ts';
 import { addFinalizer, removeFinalizer } from '../../kit/finalizers.ts';
 import { isAlreadyExists, isConflict, isNamespaceTerminating, isNotFound, type Kube } from '../../kit/kube.ts';
@@ -14,7 +15,7 @@ import { forgetSecret, issue, tryLogin, writeSecret } from './act-on-secret.ts';
 import type { Memory } from './memory.ts';
 import type { Sighting } from './observe.ts';
 import { done, namespaceTerminating, type Outcome } from './outcome.ts';
-import type { EndReason, Plan, SecretIdentity } from './plan.ts';
+import type { Plan, SecretIdentity } from './plan.ts';
 import type { Reach } from './reach.ts';
 import type { Slots } from './slots.ts';
 import { secretNameOf } from './wish.ts';
@@ -125,7 +126,7 @@ async function atProvider(
 function markEnded(
   { kube, clock }: ActDeps,
   { object: { metadata, spec } }: World,
-  reason: EndReason,
+  reason: BranchEnd,
   signal: AbortSignal,
 ): Promise<DatabaseBranch> {
   const time = clock.now().toISOString();

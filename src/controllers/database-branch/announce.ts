@@ -1,11 +1,12 @@
 // Events: for people, on transitions only. Pure.
 import type { DatabaseBranch } from '../../api/v1alpha1/database-branch.ts';
 import { ConditionType } from '../../api/v1alpha1/conditions.ts';
+import type { IssueReason } from '../../api/v1alpha1/issue-reasons.ts';
 import { Reason } from '../../api/v1alpha1/reasons.ts';
 import { findCondition } from '../../kit/conditions.ts';
 import type { Condition } from '../../kit/kube.ts';
 import type { Outcome } from './outcome.ts';
-import type { Expiry, IssueReason, Plan } from './plan.ts';
+import type { Expiry, Plan } from './plan.ts';
 import type { World } from './world.ts';
 
 export interface Announcement {

@@ -1,12 +1,13 @@
 // From a branch that is the object's own to the Secret that opens it: size, role, login, proof. Pure.
 import type { DatabaseBranch } from '../../api/v1alpha1/database-branch.ts';
+import type { PastEnd } from '../../api/v1alpha1/ends.ts';
 import { Reason } from '../../api/v1alpha1/reasons.ts';
 import type { Branch, Endpoint, Role } from '../../lakebase/model.ts';
 import { issueStep, loginStep } from './decide-credential.ts';
 import { roleDefect } from './ours.ts';
 import { askAgainMs } from './pacing.ts';
 import { missed, tooOld, type Past } from './past.ts';
-import { look, stall, trouble, waitFor, writeRefused, type PastReason, type Plan, type Wait } from './plan.ts';
+import { look, stall, trouble, waitFor, writeRefused, type Plan, type Wait } from './plan.ts';
 import { sizeChange } from './size.ts';
 import type { Wish } from './wish.ts';
 import { isReset, type BranchView, type FailureView, type World } from './world.ts';
@@ -51,7 +52,7 @@ function verdictOn(
   { bclass, clockSkewMs = 0 }: World,
   past: Past,
   branch: Branch,
-): { reason: PastReason; why: string } | undefined {
+): { reason: PastEnd; why: string } | undefined {
   const wrong = missed(past, branch);
   if (wrong !== undefined) return { reason: 'TimeSkewTooLarge', why: wrong };
   const old = bclass && tooOld(past, bclass, branch, clockSkewMs);

@@ -1,21 +1,11 @@
 // When a branch has ended, what is then taken away, and what is said. Pure.
 import { ConditionType } from '../../api/v1alpha1/conditions.ts';
+import { branchEnds, pastEnds, type BranchEnd, type PastEnd } from '../../api/v1alpha1/ends.ts';
 import { Reason } from '../../api/v1alpha1/reasons.ts';
 import { findCondition } from '../../kit/conditions.ts';
 import { isAway, isBeingDeleted, isStranger, isThere, mayBeDeleted, type ThereView } from './ours.ts';
 import { isTold } from './past.ts';
-import {
-  look,
-  lookAround,
-  pastReasons,
-  stall,
-  trouble,
-  waitFor,
-  type EndReason,
-  type PastReason,
-  type Plan,
-  type Wait,
-} from './plan.ts';
+import { look, lookAround, stall, trouble, waitFor, type Plan, type Wait } from './plan.ts';
 import type { Problem, Wish } from './wish.ts';
 import { isReset, type BranchView, type World } from './world.ts';
 
@@ -92,7 +82,7 @@ const projectGone = (project: string): Problem => ({
  * A past that cannot be had: the object ends, so that nothing is made hours later that nobody expects any more. Not while
  * anything of it is there, or might be: an end deletes all.
  */
-export function impossible(world: World, problem: Problem & { readonly reason: PastReason }): Plan {
+export function impossible(world: World, problem: Problem & { readonly reason: PastEnd }): Plan {
   const { served, family } = world;
   if (served) return stall(problem);
   const doubt = problem.reason === Reason.CreateRefused ? undefined : clockDoubt(world);
@@ -148,7 +138,7 @@ export function decideEnded(world: World, ended: Ended): Plan {
 
 /** What the provider made instead goes on record before it is deleted: nobody can find out afterwards. */
 const mustTell = ({ object, wish }: World, { reason }: Ended, left: readonly ThereView[]): boolean =>
-  pastReasons.some((known) => known === reason) &&
+  pastEnds.some((known) => known === reason) &&
   wish?.past !== undefined &&
   !isTold(wish.past, object.status?.restored) &&
   left.some(({ id, branch }) => id === wish.branchId && branch.value.state === 'READY');
@@ -171,30 +161,20 @@ export interface Ended {
   readonly time: string;
 }
 
-const reasons: Readonly<Record<EndReason, Reason>> = {
-  Expired: Reason.Expired,
-  LeaseLapsed: Reason.LeaseLapsed,
-  DeletedExternally: Reason.DeletedExternally,
-  TimeSkewTooLarge: Reason.TimeSkewTooLarge,
-  RestoreWindowExceeded: Reason.RestoreWindowExceeded,
-  RestoreTimeInFuture: Reason.RestoreTimeInFuture,
-  CreateRefused: Reason.CreateRefused,
-};
-
-const isEndReason = (reason: string): reason is EndReason => Object.hasOwn(reasons, reason);
+const isBranchEnd = (reason: string): reason is BranchEnd => branchEnds.some((known) => known === reason);
 
 export function endedWait({ reason, time }: Ended, { status }: World['object']): Wait {
-  const known = isEndReason(reason) ? reason : 'Expired';
+  const known = isBranchEnd(reason) ? reason : 'Expired';
   const said = findCondition(status?.conditions ?? [], ConditionType.Stalled);
   // The provider's words stand nowhere else.
   const words = known === 'CreateRefused' && said?.reason === known ? said.message : endedMessage(known, time);
-  return stall({ reason: reasons[known], message: words });
+  return stall({ reason: known, message: words });
 }
 
 export const askForAnother =
   'Ask for another past: with another PointInTimeRestore, or another spec.source and a new spec.reset.token in the same edit';
 
-function endedMessage(reason: EndReason, time: string): string {
+function endedMessage(reason: BranchEnd, time: string): string {
   const again = 'Set a new spec.reset.token for a new branch';
   switch (reason) {
     case 'Expired':

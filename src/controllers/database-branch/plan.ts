@@ -1,4 +1,6 @@
 // The closed list of steps that a pass can take, and the words for waiting. Pure.
+import type { BranchEnd } from '../../api/v1alpha1/ends.ts';
+import type { IssueReason } from '../../api/v1alpha1/issue-reasons.ts';
 import { Reason } from '../../api/v1alpha1/reasons.ts';
 import type { Binding } from '../../credentials/proof.ts';
 import type { IssuedSecret } from '../../credentials/secret.ts';
@@ -45,7 +47,7 @@ export type Plan =
     }
   | { readonly do: 'render'; readonly secret: IssuedSecret }
   | { readonly do: 'setExpiry'; readonly branch: Branch; readonly expiry: Expiry; readonly why: 'lease' | 'drain' }
-  | { readonly do: 'markEnded'; readonly reason: EndReason }
+  | { readonly do: 'markEnded'; readonly reason: BranchEnd }
   | { readonly do: 'deleteSecret'; readonly secret: SecretIdentity; readonly why: string }
   | { readonly do: 'deleteBranch'; readonly branch: Branch; readonly why: string }
   /** Remove the finalizer. */
@@ -93,16 +95,6 @@ const elsewhere = new Set<Reason>([
   Reason.ClockSkewed,
 ]);
 
-export type IssueReason = 'First' | 'Reset' | 'RotationRequested' | 'RenewalDue' | 'Healing' | 'BindingChanged';
-export type EndReason = 'Expired' | 'LeaseLapsed' | 'DeletedExternally' | PastReason;
-/** The past that was asked for was not made, cannot be made any more, or may not be asked for. */
-export const pastReasons = [
-  Reason.TimeSkewTooLarge,
-  Reason.RestoreWindowExceeded,
-  Reason.RestoreTimeInFuture,
-  Reason.CreateRefused,
-] as const;
-export type PastReason = (typeof pastReasons)[number];
 export interface SecretIdentity {
   readonly uid: string;
   readonly resourceVersion: string;

@@ -182,6 +182,20 @@ const switched: Scene = { served: old, wanted: { ...mine, branch: seen(mine) }, 
 const onRecord: Scene = { before: { superseded: [{ ...old, until: text(5) }] } };
 const aSecond = { ...old, uid: 'br-x' };
 
+const ending = { ...mine, until: text(5) };
+/** The wanted one, as the provider has it, drained once and is on record with its end. */
+const wantedBack = (change: Partial<Branch>): Scene => ({
+  before: { superseded: [ending] },
+  served: old,
+  wanted: { ...mine, branch: seen(mine, change) },
+});
+const lease = (of: Identity, at = later(minutes(99))): Plan => ({
+  do: 'setExpiry',
+  branch: there(of),
+  expiry: { at },
+  why: 'lease',
+});
+
 test.each<[string, Scene, Status['superseded']]>([
   ['before a reset there is none', { wanted: { branch: seen(mine) }, opens: mine }, undefined],
   ['the Secret opens the next one, so the old one is', switched, [old]],
@@ -207,6 +221,14 @@ test.each<[string, Scene, Status['superseded']]>([
     },
     [mine],
   ],
+  ['with its end, while the provider has that too', wantedBack({ expireTime: later(5 + minutes(1)) }), [ending]],
+  ['which is over when its lease was extended', wantedBack({ expireTime: later(6 + minutes(1)) }), [mine]],
+  ['or lifted', { ...wantedBack({}), wanted: { ...mine, branch: present({ ...bare, ...mine }) } }, [mine]],
+  ['in this very step', { ...wantedBack({ expireTime: later(5) }), plan: lease(mine, later(minutes(99))) }, [mine]],
+  ['though not by a step of another', { ...wantedBack({ expireTime: later(5) }), plan: lease(old) }, [ending]],
+  ['nor by one that failed', { ...wantedBack({ expireTime: later(5) }), plan: lease(mine), outcome: failed }, [ending]],
+  ['nor where another has its id', wantedBack({ uid: 'br-x' }), [ending]],
+  ['nor unseen', { before: { superseded: [ending] }, wanted: { ...mine, branch: unknown() } }, [ending]],
   ['unless it is gone', { before: { superseded: [mine] }, wanted: { branch: absent }, ...listed() }, undefined],
   [
     'the old one that only its name led to is not lost',

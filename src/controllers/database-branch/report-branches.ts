@@ -7,6 +7,7 @@ import { drainEnd, endOnRecord, leftovers, strangers } from './decide-leftovers.
 import { cannotExpire, toleranceMs } from './lease.ts';
 import { hostOf } from './observe.ts';
 import { isGone, isStranger } from './ours.ts';
+import type { Expiry } from './plan.ts';
 import type { Report } from './report.ts';
 import type { Wish } from './wish.ts';
 import { viewOf, type BranchView, type World } from './world.ts';
@@ -123,6 +124,7 @@ function supersededOf(
   const isNew = ({ uid }: Identity): boolean => superseded.every((entry) => entry.uid !== uid);
   const known = [...superseded, ...replaced.filter(isNew)]
     .filter((entry) => !hasGone(seen.world, entry))
+    .map((entry) => (isKept(seen, entry) ? { id: entry.id, uid: entry.uid } : entry))
     .map((entry) => (taken.has(entry.id) ? { until: seen.now.toISOString(), ...entry } : entry));
   const entries = new Map([...known, ...present].map((entry) => [entry.uid, entry]));
   return [...entries.values()].filter(({ uid }) => uid !== servedUid).slice(-keptSuperseded);
@@ -137,10 +139,26 @@ function asSeen(seen: Seen, branch: Branch): Superseded {
   return { id, uid, ...(until ? { until } : {}) };
 }
 
+/**
+ * A branch that drained and is wanted back has its lease again. Should it not be wanted after all, its end on record would
+ * be taken for one that the provider knows.
+ */
+function isKept(seen: Seen, { uid, until }: Superseded): boolean {
+  const { branch } = seen.world.wanted;
+  if (until === undefined || branch.seen !== 'present' || branch.value.uid !== uid) return false;
+  const { at } = justSet(seen, branch.value) ?? { at: branch.value.expireTime };
+  return at === undefined || at.getTime() > new Date(until).getTime() + toleranceMs;
+}
+
+const justSet = ({ plan, outcome }: Seen, { uid }: Branch): Expiry | undefined =>
+  plan.do === 'setExpiry' && plan.branch.uid === uid && outcome.is === 'done' ? plan.expiry : undefined;
+
 /** When the branch goes, or would go if somebody had not protected it. */
-function endOf({ world, plan, outcome, now }: Seen, branch: Branch): Date | undefined {
-  const { uid, expireTime } = branch;
-  if (plan.do === 'setExpiry' && plan.branch.uid === uid && outcome.is === 'done') return plan.expiry.at;
+function endOf(seen: Seen, branch: Branch): Date | undefined {
+  const { world, now } = seen;
+  const { expireTime } = branch;
+  const set = justSet(seen, branch);
+  if (set) return set.at;
   if (isDraining(expireTime, world.wish.drainMs, now)) return expireTime;
   return cannotExpire(branch) ? drainEnd(world, world.wish, branch, now) : undefined;
 }

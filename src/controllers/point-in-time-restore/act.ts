@@ -1,6 +1,7 @@
 // Takes one step: the only way in which this controller writes, but for the status. Every step may be repeated.
 import { annotationKey, databaseBranchResource, pointInTimeRestoreResource } from '../../api/names.ts';
 import type { DatabaseBranch } from '../../api/v1alpha1/database-branch.ts';
+import type { RestoreEnd } from '../../api/v1alpha1/ends.ts';
 import type { PointInTimeRestore } from '../../api/v1alpha1/point-in-time-restore.ts';
 import { Reason } from '../../api/v1alpha1/reasons.ts';
 import {
@@ -13,7 +14,7 @@ import {
 } from '../../kit/kube.ts';
 import { endedMark } from '../../lakebase/ids.ts';
 import { branchNameOf, branchSourceOf } from '../restores.ts';
-import { namespaceTerminating, type EndReason, type State } from './plan.ts';
+import { namespaceTerminating, type State } from './plan.ts';
 
 /**
  * - `made`    the object is there
@@ -80,7 +81,7 @@ function refusal(name: string, error: KubeError): State {
 export function markEnded(
   kube: Kube,
   { metadata: { namespace, name, uid, resourceVersion } }: PointInTimeRestore,
-  { reason, time }: { reason: EndReason; time: Date },
+  { reason, time }: { reason: RestoreEnd; time: Date },
   signal: AbortSignal,
 ): Promise<PointInTimeRestore> {
   const annotations = { [annotationKey.ended]: `${endedMark('')}/${reason}/${time.toISOString()}` };

@@ -3,13 +3,13 @@ import { annotationKey } from '../../api/names.ts';
 import { ConditionType } from '../../api/v1alpha1/conditions.ts';
 import type { BranchClass } from '../../api/v1alpha1/branch-class.ts';
 import type { DatabaseBranch } from '../../api/v1alpha1/database-branch.ts';
+import { pastEnds, type RestoreEnd } from '../../api/v1alpha1/ends.ts';
 import { isReason, Reason } from '../../api/v1alpha1/reasons.ts';
 import { findCondition } from '../../kit/conditions.ts';
 import { classTerminating, namespaceNotAllowed } from '../classes.ts';
 import { endedOf } from '../database-branch/observe.ts';
-import { pastReasons } from '../database-branch/plan.ts';
 import { branchNameOf, instantProblem, requestedTime } from '../restores.ts';
-import { end, namespaceTerminating, say, type EndReason, type Plan } from './plan.ts';
+import { end, namespaceTerminating, say, type Plan } from './plan.ts';
 import { endedState } from './report-end.ts';
 import { endOnRecord, readiness, type World } from './world.ts';
 
@@ -30,7 +30,7 @@ export function decide(world: World, now: Date): Plan {
 function follow(object: DatabaseBranch): Plan {
   const { metadata, spec } = object;
   const ended = endedOf(metadata.annotations?.[annotationKey.ended], spec.reset?.token ?? '');
-  const verdict = ended && pastReasons.find((reason) => reason === ended.reason);
+  const verdict = ended && pastEnds.find((reason) => reason === ended.reason);
   if (verdict) {
     if (hasTold(object, verdict)) return end(verdict);
     const words = 'it does not hold what was asked for, or what may be asked for, and is about to say by how much';
@@ -53,7 +53,7 @@ function repeat(object: DatabaseBranch): Plan {
 }
 
 /** Its mark comes before its status, which says what the provider made; a status that was lost says the verdict alone. */
-const hasTold = (object: DatabaseBranch, verdict: EndReason): boolean =>
+const hasTold = (object: DatabaseBranch, verdict: RestoreEnd): boolean =>
   object.status?.restored !== undefined || readiness(object)?.reason === verdict;
 
 function begin(world: World, now: Date): Plan {

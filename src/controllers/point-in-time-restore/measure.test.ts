@@ -4,9 +4,7 @@ import { aCondition, aRestoreWorld } from '../../../test/builders/restore-world.
 import type { PointInTimeRestore } from '../../api/v1alpha1/point-in-time-restore.ts';
 import type { Condition } from '../../kit/kube.ts';
 import type { Measurement } from '../../metrics/measurement.ts';
-import { restoreOutcomes } from '../../metrics/words.ts';
 import { measure } from './measure.ts';
-import { endReasons } from './plan.ts';
 import type { World } from './world.ts';
 
 const said = (status: Condition['status'], reason: string, more: object = {}): PointInTimeRestore =>
@@ -14,10 +12,6 @@ const said = (status: Condition['status'], reason: string, more: object = {}): P
 const underWay = said('Unknown', 'Restoring');
 const done = said('True', 'Restored', { durationMilliseconds: 4_500, skewSeconds: 2 });
 const failed = said('False', 'TimeSkewTooLarge', { durationMilliseconds: 900 });
-
-test('every way in which a restore can end is an outcome', () => {
-  expect(new Set<string>(restoreOutcomes)).toEqual(new Set<string>(endReasons));
-});
 
 test.each<[string, Partial<World>, PointInTimeRestore, Measurement[]]>([
   ['one that is under way adds nothing', {}, underWay, []],

@@ -1,10 +1,10 @@
 // What the end of a restore adds to counters and histograms. Pure.
 import { ConditionType } from '../../api/v1alpha1/conditions.ts';
+import { restoreEnds } from '../../api/v1alpha1/ends.ts';
 import type { PointInTimeRestore } from '../../api/v1alpha1/point-in-time-restore.ts';
 import { findCondition } from '../../kit/conditions.ts';
 import type { Condition } from '../../kit/kube.ts';
 import type { Measurement } from '../../metrics/measurement.ts';
-import { restoreOutcomes } from '../../metrics/words.ts';
 import { isFromBackup, type World } from './world.ts';
 
 /** Once, when its end is first said; nothing that a backup only repeats. */
@@ -13,7 +13,7 @@ export function measure(world: World, after: PointInTimeRestore): Measurement[] 
   if (was !== 'Unknown' || !is || is.status === 'Unknown' || isFromBackup(world)) return [];
   const { durationMilliseconds, skewSeconds } = after.status ?? {};
   const seconds = durationMilliseconds === undefined ? undefined : durationMilliseconds / 1000;
-  return restoreOutcomes.flatMap((outcome) =>
+  return restoreEnds.flatMap((outcome) =>
     outcome === is.reason ? [{ is: 'restored', outcome, seconds, skewSeconds }] : [],
   );
 }

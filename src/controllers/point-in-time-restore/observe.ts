@@ -2,6 +2,7 @@
 import { annotationKey, databaseBranchResource } from '../../api/names.ts';
 import type { BranchClass } from '../../api/v1alpha1/branch-class.ts';
 import type { DatabaseBranch } from '../../api/v1alpha1/database-branch.ts';
+import { restoreEnds } from '../../api/v1alpha1/ends.ts';
 import type { PointInTimeRestore } from '../../api/v1alpha1/point-in-time-restore.ts';
 import { Reason } from '../../api/v1alpha1/reasons.ts';
 import type { Cache } from '../../kit/cache.ts';
@@ -9,7 +10,7 @@ import { isNotFound, keyOf, type Kube } from '../../kit/kube.ts';
 import { endedOf } from '../database-branch/observe.ts';
 import type { Namespaces } from '../namespaces.ts';
 import { branchNameOf, isMadeBy } from '../restores.ts';
-import { endReasons, type Ended } from './plan.ts';
+import type { Ended } from './plan.ts';
 import type { ClassSeen, TargetSeen, World } from './world.ts';
 
 export interface ObserveDeps {
@@ -41,7 +42,7 @@ export async function observe(deps: ObserveDeps, restore: PointInTimeRestore, si
 function endedAs({ metadata }: PointInTimeRestore): Ended | undefined {
   const mark = endedOf(metadata.annotations?.[annotationKey.ended], '');
   if (!mark) return undefined;
-  const reason = endReasons.find((known) => known === mark.reason) ?? Reason.RestoredBranchGone;
+  const reason = restoreEnds.find((known) => known === mark.reason) ?? Reason.RestoredBranchGone;
   const time = new Date(mark.time);
   return Number.isNaN(time.getTime()) ? { reason } : { reason, time };
 }

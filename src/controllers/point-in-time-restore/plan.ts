@@ -1,4 +1,5 @@
 // The closed list of steps that a pass can take, and of what it can say. Pure.
+import type { RestoreEnd } from '../../api/v1alpha1/ends.ts';
 import { Reason } from '../../api/v1alpha1/reasons.ts';
 
 export type Plan =
@@ -6,7 +7,7 @@ export type Plan =
   | { readonly do: 'nothing' }
   | { readonly do: 'create'; readonly className: string }
   /** Note on the restore itself that it is over, since now unless a time is named: a status can be lost. */
-  | { readonly do: 'end'; readonly reason: EndReason; readonly time?: Date }
+  | { readonly do: 'end'; readonly reason: RestoreEnd; readonly time?: Date }
   | { readonly do: 'say'; readonly state: State };
 
 /**
@@ -19,21 +20,9 @@ export type State =
   | { readonly is: 'restored'; readonly message: string }
   | { readonly is: 'failed' | 'stalled' | 'underWay'; readonly reason: Reason; readonly message: string };
 
-export const endReasons = [
-  Reason.Restored,
-  Reason.RestoreTimeInFuture,
-  Reason.RestoreWindowExceeded,
-  Reason.TimeSkewTooLarge,
-  Reason.CreateRefused,
-  Reason.RestoreSourceNotFound,
-  Reason.RestoredBranchGone,
-] as const;
-
-export type EndReason = (typeof endReasons)[number];
-
 /** How the restore ended, as its annotation says. */
 export interface Ended {
-  readonly reason: EndReason;
+  readonly reason: RestoreEnd;
   /** Absent: somebody edited the annotation. */
   readonly time?: Date;
 }
@@ -49,4 +38,4 @@ export const namespaceTerminating: State = {
   message: 'the namespace is being deleted: nothing new is made in it',
 };
 
-export const end = (reason: EndReason): Plan => ({ do: 'end', reason });
+export const end = (reason: RestoreEnd): Plan => ({ do: 'end', reason });

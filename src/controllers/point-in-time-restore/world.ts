@@ -2,10 +2,11 @@
 import { ConditionType } from '../../api/v1alpha1/conditions.ts';
 import type { BranchClass } from '../../api/v1alpha1/branch-class.ts';
 import type { DatabaseBranch } from '../../api/v1alpha1/database-branch.ts';
+import { restoreEnds } from '../../api/v1alpha1/ends.ts';
 import type { PointInTimeRestore } from '../../api/v1alpha1/point-in-time-restore.ts';
 import { findCondition } from '../../kit/conditions.ts';
 import type { Condition } from '../../kit/kube.ts';
-import { endReasons, type Ended } from './plan.ts';
+import type { Ended } from './plan.ts';
 
 export interface World {
   readonly restore: PointInTimeRestore;
@@ -33,7 +34,7 @@ export const readiness = ({ status }: DatabaseBranch): Condition | undefined =>
 /** How the restore ended, as its status says. */
 export function endOnRecord({ status }: PointInTimeRestore): Ended | undefined {
   const succeeded = findCondition(status?.conditions ?? [], ConditionType.Succeeded);
-  const reason = endReasons.find((known) => known === succeeded?.reason);
+  const reason = restoreEnds.find((known) => known === succeeded?.reason);
   if (!reason || status?.completionTime === undefined) return undefined;
   return { reason, time: new Date(status.completionTime) };
 }
