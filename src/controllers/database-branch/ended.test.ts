@@ -261,5 +261,20 @@ test.each([
   [5000, 5000],
 ])('a branch that may still come is waited for: the next look is due in %i ms', (checkInMs, lookInMs) => {
   const world = aWorld({ family: family([]), memory: { untold: true, checkInMs } });
-  expect(impossible(world, { reason: 'RestoreTimeInFuture', message: 'm' })).toMatchObject({ do: 'wait', lookInMs });
+  expect(impossible(world, { reason: 'RestoreTimeInFuture', message: 'm' })).toMatchObject({
+    do: 'wait',
+    reason: 'BranchCreating',
+    lookInMs,
+  });
+});
+
+test.each([
+  ['RestoreTimeInFuture', 'wait ClockSkewed, 10 s'],
+  ['RestoreWindowExceeded', 'wait ClockSkewed, 10 s'],
+  ['TimeSkewTooLarge', 'wait ClockSkewed, 10 s'],
+  // The provider's own word needs no clock.
+  ['CreateRefused', 'markEnded CreateRefused'],
+] as const)('with the clock in doubt: %s', (reason, expected) => {
+  const world = aWorld({ family: family([]), clockSkewMs: undefined });
+  expect(told(impossible(world, { reason, message: 'm' }))).toBe(expected);
 });
