@@ -72,12 +72,11 @@ const inOneLine = (comment: string): string =>
 export function chartSchema(valuesYaml: string): string {
   const schema = z.toJSONSchema(chartValues, { target: 'draft-7', io: 'input' }) as Schema;
   const described = valueDocs(valuesYaml).reduce((all, doc) => describe(all, doc.path.split('.'), doc.text), schema);
-  return `${JSON.stringify(optional(described), undefined, 2)}\n`;
+  return `${JSON.stringify(described, undefined, 2)}\n`;
 }
 
 interface Schema {
   properties?: Record<string, Schema>;
-  required?: unknown;
   description?: string;
   [key: string]: unknown;
 }
@@ -87,13 +86,6 @@ function describe(schema: Schema, [name, ...rest]: readonly string[], descriptio
   const inner = schema.properties?.[name];
   if (!inner) throw new Error(`values.yaml: ${name} is not in scripts/generate/chart-values.ts`);
   return { ...schema, properties: { ...schema.properties, [name]: describe(inner, rest, description) } };
-}
-
-/** Nothing is required: values.yaml has a default for everything. */
-function optional({ required, ...schema }: Schema): Schema {
-  if (!schema.properties) return { ...(required ? { required } : {}), ...schema };
-  const properties = Object.entries(schema.properties).map(([name, inner]) => [name, optional(inner)] as const);
-  return { ...schema, properties: Object.fromEntries(properties) };
 }
 
 export function chartReadme(valuesYaml: string): string {

@@ -68,6 +68,9 @@ const refusals: readonly (readonly [string, Values, RegExp])[] = [
         new RegExp(`${name}: must not set app\\.kubernetes\\.io/name`),
       ] as const,
   ),
+  ['a list that is taken away', { namespaces: null }, /at '': missing property 'namespaces'/],
+  ['a map that is taken away', { workloadIdentity: null }, /at '': missing property 'workloadIdentity'/],
+  ['a value inside one', { metrics: { port: null } }, /at '\/metrics': missing property 'port'/],
   ['a flag of the emulator that is none', { emulator: { extraArgs: ['admin'] } }, /at '\/emulator\/extraArgs\/0'/],
 ];
 
