@@ -25,6 +25,7 @@ const story: readonly Step[] = [...installation, ...previewing, ...operations];
 
 /** Twice what a run takes that builds everything for the first time. */
 const deadlineMinutes = 40;
+const tidyingMinutes = 5;
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
@@ -106,11 +107,20 @@ async function tell(
 /** Rejects at Ctrl-C, or when something hangs. That ends the run like an error does, so that everything is tidied up. */
 function interruption(): Promise<never> {
   const interrupted = new Promise<never>((_resolve, reject) => {
-    const tooLong = (): void => reject(new SetupError(`it has taken ${deadlineMinutes} minutes, and tidies up`));
+    const tooLong = (): void => {
+      setTimeout(giveUp, tidyingMinutes * 60_000).unref();
+      reject(new SetupError(`it has taken ${deadlineMinutes} minutes, and tidies up`));
+    };
     setTimeout(tooLong, deadlineMinutes * 60_000).unref();
     for (const signal of ['SIGINT', 'SIGTERM'] as const)
       process.once(signal, () => reject(new SetupError('it was interrupted, and tidies up')));
   });
   interrupted.catch(() => undefined);
   return interrupted;
+}
+
+/** What does not let itself be tidied up must not hold up whoever waits for the result. */
+function giveUp(): void {
+  say(`Tidying up has taken ${tidyingMinutes} minutes more, and is given up: containers and processes may be left.`);
+  process.exit(1);
 }

@@ -114,7 +114,13 @@ test('a field that Argo CD does not know is found', async () => {
 test.each([
   ['env[0].value', '--set', 'env[0].name=DEBUG,env[0].value=true'],
   ['image.tag', '--set', 'image.tag=1234567'],
+  ['database.spec.credentials', '--set', 'database.spec.credentials=null'],
 ])('a value of the chart that would become a wrong manifest is refused: %s', async (path, ...values) => {
   const refused = runHelm({ dir }, 'template', 'shop', previewChart, ...values);
   await expect(refused).rejects.toThrow(`/${path.replaceAll(/\[(\d)\]/g, '/$1').replaceAll('.', '/')}`);
+});
+
+test('a release whose name no Service can have is refused in words', async () => {
+  const refused = runHelm({ dir }, 'template', '7-up', previewChart);
+  await expect(refused).rejects.toThrow('the release is called 7-up');
 });
