@@ -4,7 +4,7 @@ import { execFile, execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { withProgress } from '../long-step.mjs';
+import { SetupError, withProgress } from '../long-step.mjs';
 import { root } from './bundle.ts';
 import { layOutImages, ownArchitecture, sourceDate, type Architecture } from './image-files.ts';
 
@@ -41,11 +41,19 @@ async function build(target: string, name: string, { base, env = {} }: ImageOpti
     REVISION: revision(),
   };
   const args = Object.entries(values).flatMap(([key, value]) => ['--build-arg', `${key}=${value}`]);
-  await run('docker', ['build', '--target', target, '--tag', name, ...args, '.'], {
-    cwd: root,
-    env: { ...process.env, ...env },
-    maxBuffer: 64 * 1024 * 1024,
-  });
+  try {
+    await run('docker', ['build', '--target', target, '--tag', name, ...args, '.'], {
+      cwd: root,
+      env: { ...process.env, ...env },
+      maxBuffer: 64 * 1024 * 1024,
+    });
+  } catch (error) {
+    const { stderr = '', message } = error as Error & { stderr?: string };
+    const words = stderr.trim().split('\n').slice(-5).join('\n');
+    throw new SetupError(
+      `docker build of ${name} failed: ${words || message}\nWithout a registry, say with NODE_IMAGE which image at hand has Node.js 24.`,
+    );
+  }
 }
 
 function revision(): string {
