@@ -58,7 +58,8 @@ async function run(interrupted: Promise<never>): Promise<Counts> {
     try {
       return await tell(docker, cluster, images, interrupted);
     } finally {
-      await withProgress('Removing the cluster', () => cluster.stop());
+      if (context === undefined) await withProgress('Removing the cluster', () => cluster.stop());
+      else await cluster.stop();
     }
   } finally {
     await docker.stop();

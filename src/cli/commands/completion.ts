@@ -44,7 +44,8 @@ _kubectl_lakebranch() {
   while IFS= read -r line; do
     case "$line" in
       :*) ;;
-      *) candidates+=("\${\${line%%$'\\t'*}//:/\\\\:}:\${line#*$'\\t'}") ;;
+      *$'\\t'*) candidates+=("\${\${line%%$'\\t'*}//:/\\\\:}:\${line#*$'\\t'}") ;;
+      *) candidates+=("\${line//:/\\\\:}") ;;
     esac
   done < <(kubectl-lakebranch __complete "\${(@)words[2,CURRENT]}" 2>/dev/null)
   _describe kubectl-lakebranch candidates
