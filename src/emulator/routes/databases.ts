@@ -1,35 +1,16 @@
 // Databases inside a branch. Like a role, one is in the books once it exists in Postgres.
 import { z } from 'zod';
-import {
-  branchOf,
-  databaseOf,
-  flag,
-  ok,
-  optionalId,
-  parse,
-  projectOf,
-  specOf,
-  type Answer,
-  type Call,
-} from '../call.ts';
-import { keepBooks } from '../books.ts';
+import { databaseOf, flag, ok, optionalId, parse, specOf, type Answer, type Call } from '../call.ts';
 import { recorded } from '../creation.ts';
 import { Refusal } from '../errors.ts';
 import { postgresNameField } from '../fields.ts';
 import { databaseMask, maskedBody } from '../masks.ts';
 import { page } from '../pages.ts';
 import { builtInDatabases } from '../postgres/names.ts';
-import {
-  childName,
-  entry,
-  type BranchRecord,
-  type DatabaseRecord,
-  type ProjectRecord,
-  type RoleRecord,
-} from '../state.ts';
+import { entry, type BranchRecord, type DatabaseRecord } from '../state.ts';
 import { databaseView } from '../views.ts';
+import { placeOf, roleNamed, startInBranch, type Place } from './in-branch.ts';
 import { apiPrefix, type Route } from './route.ts';
-import type { Json } from '../masks.ts';
 
 const collection = `${apiPrefix}/projects/{project}/branches/{branch}/databases`;
 
@@ -42,16 +23,6 @@ export const databaseRoutes: readonly Route[] = [
 ];
 
 const specSchema = z.object({ postgres_database: postgresNameField.optional(), role: z.string().optional() });
-
-interface Place {
-  readonly project: ProjectRecord;
-  readonly branch: BranchRecord;
-}
-
-function placeOf(call: Call): Place {
-  const project = projectOf(call, 'CAN_USE');
-  return { project, branch: branchOf(call, project) };
-}
 
 async function create(call: Call): Promise<Answer> {
   const { workspace } = call;
@@ -70,11 +41,16 @@ async function create(call: Call): Promise<Answer> {
   if (Object.keys(branch.databases).length >= limit) throw new Refusal('tooManyDatabases', { limit });
 
   const database: DatabaseRecord = { ...recorded(workspace, id), postgresDatabase, roleId: owner.id };
-  return start(call, place, 'database.create', database, async () => {
-    await workspace.dataPlane.createDatabase(branch.uid, postgresDatabase, owner.postgresRole);
-    keepBooks(place.project, branch, workspace.now());
-    branch.databases[id] = database;
-    return databaseView(place.project.id, branch.id, database);
+  return startInBranch(call, place, {
+    kind: 'Database',
+    id,
+    what: 'database.create',
+    takesMs: workspace.faults.behaviour.operationMs,
+    change: () => workspace.dataPlane.createDatabase(branch.uid, postgresDatabase, owner.postgresRole),
+    note: () => {
+      branch.databases[id] = database;
+      return databaseView(place.project.id, branch.id, database);
+    },
   });
 }
 
@@ -82,15 +58,6 @@ async function create(call: Call): Promise<Answer> {
 const isTaken = (branch: BranchRecord, name: string, own?: DatabaseRecord): boolean =>
   builtInDatabases.includes(name) ||
   Object.values(branch.databases).some((each) => each !== own && each.postgresDatabase === name);
-
-/** Full name, as the service wants it. */
-function roleNamed({ project, branch }: Place, name: string): RoleRecord {
-  const prefix = childName(project.id, branch.id, 'roles', '');
-  const id = name.startsWith(prefix) ? name.slice(prefix.length) : name;
-  const role = entry(branch.roles, id);
-  if (!role) throw new Refusal('roleMissing', { id });
-  return role;
-}
 
 function list(call: Call): Answer {
   const { project, branch } = placeOf(call);
@@ -120,54 +87,40 @@ function change(
   const owner = input.role ? roleNamed(place, input.role) : undefined;
   const rename = input.postgres_database || database.postgresDatabase;
   if (isTaken(branch, rename, database)) throw new Refusal('databaseExists');
-  return start(call, place, 'database.update', database, async () => {
-    await workspace.dataPlane.alterDatabase(branch.uid, database.postgresDatabase, {
-      ...(rename === database.postgresDatabase ? {} : { rename }),
-      ...(owner && owner.id !== database.roleId ? { owner: owner.postgresRole } : {}),
-    });
-    keepBooks(project, branch, workspace.now());
-    Object.assign(database, {
-      postgresDatabase: rename,
-      roleId: owner?.id ?? database.roleId,
-      updatedAt: workspace.now(),
-    });
-    return databaseView(project.id, branch.id, database);
+  return startInBranch(call, place, {
+    kind: 'Database',
+    id: database.id,
+    what: 'database.update',
+    takesMs: workspace.faults.behaviour.operationMs,
+    change: () =>
+      workspace.dataPlane.alterDatabase(branch.uid, database.postgresDatabase, {
+        ...(rename === database.postgresDatabase ? {} : { rename }),
+        ...(owner && owner.id !== database.roleId ? { owner: owner.postgresRole } : {}),
+      }),
+    note: () => {
+      Object.assign(database, {
+        postgresDatabase: rename,
+        roleId: owner?.id ?? database.roleId,
+        updatedAt: workspace.now(),
+      });
+      return databaseView(project.id, branch.id, database);
+    },
   });
 }
 
 function remove(call: Call): Promise<Answer> {
   const place = placeOf(call);
   const database = databaseOf(call, place.branch);
-  return start(call, place, 'database.delete', database, async () => {
-    await call.workspace.dataPlane.dropDatabase(place.branch.uid, database.postgresDatabase);
-    keepBooks(place.project, place.branch, call.workspace.now());
-    delete place.branch.databases[database.id];
-    return undefined;
-  });
-}
-
-async function start(
-  call: Call,
-  { project, branch }: Place,
-  what: string,
-  database: DatabaseRecord,
-  work: () => Promise<Json | undefined>,
-): Promise<Answer> {
   const { workspace } = call;
-  const { lifecycle, operations } = workspace;
-  const name = childName(project.id, branch.id, 'databases', database.id);
-  const operation = operations.start({
-    resource: name,
+  return startInBranch(call, place, {
     kind: 'Database',
-    projectId: project.id,
-    branchUid: branch.uid,
-    exclusive: true,
-    run: async () => {
-      await lifecycle.pause(workspace.faults.behaviour.operationMs);
-      const result = await lifecycle.inTurn(branch.uid, work);
-      workspace.journal.note(workspace.now(), { what, name, by: call.principal.name });
-      return result;
+    id: database.id,
+    what: 'database.delete',
+    takesMs: workspace.faults.behaviour.operationMs,
+    change: () => workspace.dataPlane.dropDatabase(place.branch.uid, database.postgresDatabase),
+    note: () => {
+      delete place.branch.databases[database.id];
+      return undefined;
     },
   });
-  return ok(await operations.answer(operation));
 }

@@ -1,32 +1,14 @@
 // Endpoints (computes): every branch has `primary`; others are read-only.
 import { z } from 'zod';
-import {
-  branchOf,
-  endpointOf,
-  flag,
-  ok,
-  parse,
-  projectOf,
-  requiredId,
-  specOf,
-  type Answer,
-  type Call,
-} from '../call.ts';
+import { endpointOf, flag, ok, parse, requiredId, specOf, type Answer, type Call } from '../call.ts';
 import { newEndpoint } from '../creation.ts';
 import { Refusal } from '../errors.ts';
 import { changedSizes, sizesFields } from '../fields.ts';
 import { endpointMask, maskedBody } from '../masks.ts';
 import { page } from '../pages.ts';
-import {
-  childName,
-  entry,
-  type BranchRecord,
-  type EndpointGroup,
-  type EndpointRecord,
-  type EndpointSizes,
-  type ProjectRecord,
-} from '../state.ts';
+import { childName, entry, type EndpointGroup, type EndpointRecord, type EndpointSizes } from '../state.ts';
 import { endpointView } from '../views.ts';
+import { placeOf, type Place } from './in-branch.ts';
 import { apiPrefix, type Route } from './route.ts';
 import type { Json } from '../masks.ts';
 
@@ -58,16 +40,6 @@ const createSchema = changeSchema.extend({
 });
 
 type Change = z.infer<typeof changeSchema>;
-
-interface Place {
-  readonly project: ProjectRecord;
-  readonly branch: BranchRecord;
-}
-
-function placeOf(call: Call, level: 'CAN_USE' | 'CAN_MANAGE'): Place {
-  const project = projectOf(call, level);
-  return { project, branch: branchOf(call, project) };
-}
 
 async function create(call: Call): Promise<Answer> {
   const { workspace } = call;
@@ -110,14 +82,14 @@ export function groupOf(current: EndpointGroup | undefined, input: z.infer<typeo
 }
 
 function list(call: Call): Answer {
-  const { project, branch } = placeOf(call, 'CAN_USE');
+  const { project, branch } = placeOf(call);
   return page(call, 'endpoints', Object.values(branch.endpoints), (endpoint) =>
     view(call, { project, branch }, endpoint),
   );
 }
 
 function get(call: Call): Answer {
-  const place = placeOf(call, 'CAN_USE');
+  const place = placeOf(call);
   return ok(view(call, place, endpointOf(call, place.branch)));
 }
 

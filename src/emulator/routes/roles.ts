@@ -1,7 +1,6 @@
 // Postgres roles of a branch. A role is in the books once it exists in Postgres, so that a GET never promises more.
 import { z } from 'zod';
-import { keepBooks } from '../books.ts';
-import { branchOf, flag, ok, optionalId, parse, projectOf, roleOf, specOf, type Answer, type Call } from '../call.ts';
+import { flag, ok, optionalId, parse, roleOf, specOf, type Answer, type Call } from '../call.ts';
 import { recorded } from '../creation.ts';
 import { Refusal } from '../errors.ts';
 import { postgresRoleOf } from '../lifecycle.ts';
@@ -10,16 +9,9 @@ import { maskedBody, roleMask } from '../masks.ts';
 import { page } from '../pages.ts';
 import { builtInRoles } from '../postgres/names.ts';
 import { newPassword } from '../random.ts';
-import {
-  childName,
-  entry,
-  type AuthMethod,
-  type BranchRecord,
-  type IdentityType,
-  type ProjectRecord,
-  type RoleRecord,
-} from '../state.ts';
+import { entry, type AuthMethod, type IdentityType, type RoleRecord } from '../state.ts';
 import { roleView } from '../views.ts';
+import { placeOf, roleNamed, startInBranch, type Place } from './in-branch.ts';
 import { apiPrefix, type Route } from './route.ts';
 
 const collection = `${apiPrefix}/projects/{project}/branches/{branch}/roles`;
@@ -50,16 +42,6 @@ const createSchema = changeSchema.extend({
 
 type Change = z.infer<typeof changeSchema>;
 type Input = z.infer<typeof createSchema>;
-
-interface Place {
-  readonly project: ProjectRecord;
-  readonly branch: BranchRecord;
-}
-
-function placeOf(call: Call): Place {
-  const project = projectOf(call, 'CAN_USE');
-  return { project, branch: branchOf(call, project) };
-}
 
 const nothing = { bypassrls: false, createdb: false, createrole: false };
 
@@ -131,67 +113,50 @@ function update(call: Call): Promise<Answer> {
   return put(call, place, 'role.update', changed(role, parse(changeSchema, specOf(masked))));
 }
 
-async function put(call: Call, { project, branch }: Place, what: string, role: RoleRecord): Promise<Answer> {
+function put(call: Call, place: Place, what: string, role: RoleRecord): Promise<Answer> {
   const { workspace } = call;
-  const { lifecycle, dataPlane, operations } = workspace;
-  const name = childName(project.id, branch.id, 'roles', role.id);
-  const operation = operations.start({
-    resource: name,
+  const { project, branch } = place;
+  return startInBranch(call, place, {
     kind: 'Role',
-    projectId: project.id,
-    branchUid: branch.uid,
-    exclusive: true,
-    run: async () => {
-      await lifecycle.pause(workspace.faults.behaviour.operationMs);
-      await lifecycle.inTurn(branch.uid, () => dataPlane.putRole(branch.uid, postgresRoleOf(role)));
-      keepBooks(project, branch, workspace.now());
+    id: role.id,
+    what,
+    takesMs: workspace.faults.behaviour.operationMs,
+    change: () => workspace.dataPlane.putRole(branch.uid, postgresRoleOf(role)),
+    note: () => {
       branch.roles[role.id] = { ...role, updatedAt: workspace.now() };
-      workspace.journal.note(workspace.now(), { what, name, by: call.principal.name });
       return roleView(project.id, branch.id, role);
     },
   });
-  return ok(await operations.answer(operation));
 }
 
 async function remove(call: Call): Promise<Answer> {
   const { workspace } = call;
-  const { lifecycle, dataPlane, operations } = workspace;
-  const { project, branch } = placeOf(call);
+  const place = placeOf(call);
+  const { branch } = place;
   const role = roleOf(call, branch);
-  const heir = heirOf(call, { project, branch });
+  const heir = heirOf(call, place);
   // Postgres would drop what was to be handed over.
   if (heir === role) throw new Refusal('invalidField', { field: 'reassign_owned_to', problem: 'must be another role' });
   const owned = Object.values(branch.databases).filter(({ roleId }) => roleId === role.id);
   if (owned.length > 0 && !heir) throw new Refusal('roleOwnsDatabase', { id: role.id });
-  const name = childName(project.id, branch.id, 'roles', role.id);
-  const operation = operations.start({
-    resource: name,
+  return startInBranch(call, place, {
     kind: 'Role',
-    projectId: project.id,
-    branchUid: branch.uid,
-    exclusive: true,
-    run: async () => {
-      await lifecycle.pause(workspace.faults.behaviour.deleteMs);
-      await lifecycle.inTurn(branch.uid, () => dataPlane.dropRole(branch.uid, role.postgresRole, heir?.postgresRole));
-      keepBooks(project, branch, workspace.now());
+    id: role.id,
+    what: 'role.delete',
+    takesMs: workspace.faults.behaviour.deleteMs,
+    change: () => workspace.dataPlane.dropRole(branch.uid, role.postgresRole, heir?.postgresRole),
+    note: () => {
       if (heir) for (const database of owned) database.roleId = heir.id;
       delete branch.roles[role.id];
-      workspace.journal.note(workspace.now(), { what: 'role.delete', name, by: call.principal.name });
       return undefined;
     },
   });
-  return ok(await operations.answer(operation));
 }
 
-/** Who gets what the deleted role owns; full name of a role of the same branch. */
-function heirOf(call: Call, { project, branch }: Place): RoleRecord | undefined {
+/** Who gets what the deleted role owns. */
+function heirOf(call: Call, place: Place): RoleRecord | undefined {
   const name = call.query.get('reassign_owned_to') ?? '';
-  if (name === '') return undefined;
-  const prefix = childName(project.id, branch.id, 'roles', '');
-  const id = name.startsWith(prefix) ? name.slice(prefix.length) : name;
-  const heir = entry(branch.roles, id);
-  if (!heir) throw new Refusal('roleMissing', { id });
-  return heir;
+  return name === '' ? undefined : roleNamed(place, name);
 }
 
 function revealPassword(call: Call): Answer {
