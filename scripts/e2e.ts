@@ -31,11 +31,10 @@ const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 await runMain(async () => {
   const begun = performance.now();
-  const interrupted = interruption();
   let counts: Counts = { passed: 0, failed: 1, skipped: story.length };
   try {
     // One at a time: they share the daemon's folder and the name of the cluster.
-    counts = await withLock(join(cacheFolder(), 'run.lock'), 'e2e', () => run(interrupted));
+    counts = await withLock(join(cacheFolder(), 'run.lock'), 'e2e', () => run(interruption()));
     say(`The e2e took ${elapsed(begun)}.`);
   } catch (error) {
     if (error instanceof NoDocker) {
@@ -123,5 +122,6 @@ function interruption(): Promise<never> {
 /** What does not let itself be tidied up must not hold up whoever waits for the result. */
 function giveUp(): void {
   say(`Tidying up has taken ${tidyingMinutes} minutes more, and is given up: containers and processes may be left.`);
+  say(countLine({ passed: 0, failed: 1, skipped: story.length }));
   process.exit(1);
 }

@@ -15,6 +15,8 @@ const duration = z.string().regex(/^([0-9]+h)?([0-9]+m)?([0-9]+s)?$/);
 const texts = z.record(z.string(), z.string());
 /** Parts of Kubernetes objects that are handed on as they are; the API server knows them. */
 const given = z.looseObject({});
+/** Maps with defaults that null takes away: Helm merges, so an empty map would leave them. */
+const givenOrNone = given.optional();
 const givenList = z.array(given);
 
 const image = {
@@ -62,7 +64,7 @@ export const chartValues = z.strictObject({
   }),
   extraCA: z.strictObject({ configMap: objectName, key: z.string().min(1) }),
   replicas: z.int().min(1).max(10),
-  resources: given,
+  resources: givenOrNone,
   podDisruptionBudget: z.strictObject({ enabled: z.boolean() }),
   topologySpreadConstraints: givenList,
   priorityClassName: objectName,
@@ -71,8 +73,8 @@ export const chartValues = z.strictObject({
   affinity: given,
   podAnnotations: texts,
   podLabels: texts,
-  podSecurityContext: given,
-  securityContext: given,
+  podSecurityContext: givenOrNone,
+  securityContext: givenOrNone,
   terminationGracePeriodSeconds: z.int().min(5),
   extraEnv: z.array(z.looseObject({ name: z.string().min(1) })),
   extraEnvFrom: givenList,
@@ -116,7 +118,7 @@ export const chartValues = z.strictObject({
     existingSecret: objectName,
     extraArgs: z.array(z.string().startsWith('--')),
     persistence: z.strictObject({ enabled: z.boolean(), size: z.string().min(1), storageClassName: objectName }),
-    resources: given,
+    resources: givenOrNone,
   }),
   // Helm hands these down from a chart that has this one as a part.
   global: given.optional(),

@@ -78,6 +78,15 @@ test.each(refusals)('%s is refused', async (_what, values, words) => {
   await expect(render(values)).rejects.toThrow(words);
 });
 
+test('null takes away resources and security contexts, whose defaults an empty map would leave', async () => {
+  const none = { resources: null, podSecurityContext: null, securityContext: null };
+  const manifests = JSON.stringify(await render({ ...none, emulator: { enabled: true, resources: null } }));
+  expect(manifests).not.toContain('seccompProfile');
+  expect(manifests).not.toContain('readOnlyRootFilesystem');
+  expect(manifests).not.toContain('"requests"');
+  expect(manifests).toContain('"fsGroup":65532');
+});
+
 test('a chart that has this one as a part may hand down its global values', async () => {
   await expect(render({ global: { anything: true } })).resolves.not.toHaveLength(0);
 });

@@ -120,7 +120,7 @@ test.each([
   await expect(refused).rejects.toThrow(`/${path.replaceAll(/\[(\d)\]/g, '/$1').replaceAll('.', '/')}`);
 });
 
-test('a release whose name no Service can have is refused in words', async () => {
-  const refused = runHelm({ dir }, 'template', '7-up', previewChart);
-  await expect(refused).rejects.toThrow('the release is called 7-up');
+test.each(['7-up', 'a.b'])('a release whose name no Service can have is refused in words: %s', async (name) => {
+  const refused = runHelm({ dir }, 'template', name, previewChart);
+  await expect(refused).rejects.toThrow(`the release is called ${name}`);
 });

@@ -55,6 +55,42 @@ test('an outage of the provider: after a quarter of an hour the lease is trusted
   expect(ids()).toEqual([]);
 });
 
+const reset = (token: string): void =>
+  edit(({ spec }) => void (spec.reset = { token, strategy: 'Switch', drain: '5m' }));
+
+test('in an outage, a branch that was replaced and is wanted back is left to its lease as well', async () => {
+  const first = await given({ expiration: { ttl: '300h' } });
+  reset('1');
+  await world.settle(minuteMs);
+  world.emulator.faults.inject({
+    method: 'GET',
+    path: `/api/2.0/postgres/projects/*/branches/${first}/roles**`,
+    trouble: { kind: 'answer', status: 503 },
+  });
+  reset('');
+  await world.settle(minuteMs);
+  expect(servedId()).not.toBe(first);
+  outage();
+  remove();
+  await world.settle(17 * minuteMs);
+  expect(world.object('db')).toBeUndefined();
+  world.emulator.faults.clear();
+  await world.settle(97 * hourMs);
+  expect(ids()).toEqual([]);
+});
+
+test('in an outage, an object with a replaced branch that is protected is not let go by itself', async () => {
+  const first = await given({ expiration: { ttl: '300h' } });
+  await world.protectBranch(first);
+  reset('1');
+  await world.settle(90 * minuteMs);
+  outage();
+  remove();
+  await world.settle(5 * hourMs);
+  expect(world.ready('db')).toBe('False DeletionWaiting');
+  expect(ids()).toHaveLength(2);
+});
+
 test('an outage that ends in time: the branch is deleted as ever', async () => {
   await given();
   outage();

@@ -28,7 +28,9 @@ const supersededBranch = z.object({
   ...branchIdentity,
   until: statusTime()
     .exactOptional()
-    .describe('When the provider removes it. Absent: not settled yet, or it cannot go; then Drifted says why.'),
+    .describe(
+      'When the provider removes it. Absent: not settled yet, wanted again, or it cannot go; then Drifted says why.',
+    ),
 });
 
 export const databaseBranchStatus = z.object({

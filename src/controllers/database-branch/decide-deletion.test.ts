@@ -206,9 +206,9 @@ function leased({
     status: { ...object.status, expiration: { leaseTime: later(leaseMs).toISOString(), enforcedBy } },
   };
 }
-const replacing = (until?: string): DatabaseBranch => {
+const replacing = (until?: string, id = 'x'): DatabaseBranch => {
   const { status, ...rest } = leased();
-  const former = { id: 'x', uid: 'br-0', ...(until === undefined ? {} : { until }) };
+  const former = { id, uid: 'br-0', ...(until === undefined ? {} : { until }) };
   return { ...rest, status: { ...status, superseded: [former] } };
 };
 const outage: WorldChange = { object: leased(), family: unknown(), memory: { deletionFailures: 3 } };
@@ -230,6 +230,22 @@ test.each<[string, WorldChange, string]>([
   ],
   ['nor if a replaced branch has no end yet', { ...outage, object: replacing() }, waits],
   ['but when it has', { ...outage, object: replacing(later(1).toISOString()) }, `${left} 96 h)`],
+  ['or is wanted back', { ...outage, object: replacing(undefined, wish.branchId) }, `${left} 96 h)`],
+  [
+    'not while the class does not say what is wanted',
+    { ...outage, wish: undefined, object: replacing(undefined, wish.branchId) },
+    waits,
+  ],
+  [
+    'an end up to 20 minutes before the deletion may have come',
+    { ...outage, object: replacing(later(-minutes(35)).toISOString()) },
+    `${left} 96 h)`,
+  ],
+  [
+    'one that stayed on record longer cannot go by itself',
+    { ...outage, object: replacing(later(-minutes(35) - 1).toISOString()) },
+    waits,
+  ],
   ['nor without any status', { ...outage, object: (({ status: _none, ...rest }) => rest)(leased()) }, waits],
   ['nor while it is not being deleted', { ...outage, object: { ...leased(), metadata: object.metadata } }, waits],
   [

@@ -103,11 +103,11 @@ const failuresInARow = 3;
  * The provider cannot be asked for long, and the lease removes the branch anyway: the object is let go, so that no
  * namespace is stuck. A branch that no lease removes is never let go by itself.
  */
-function letGo({ object, memory, bclass, maxWaitMs }: World, now: Date): Plan | undefined {
+function letGo({ object, wanted, memory, bclass, maxWaitMs }: World, now: Date): Plan | undefined {
   const { metadata, status } = object;
   const leaseTime = status?.expiration?.leaseTime;
   if (memory.deletionFailures < failuresInARow || !metadata.deletionTimestamp || !leaseTime) return undefined;
-  if (!isLeased(object)) return undefined;
+  if (!isLeased(object, wanted?.id)) return undefined;
   const until = new Date(leaseTime);
   const leaseMs = bclass ? parseDuration(bclass.spec.expiration.lease) : usualLeaseMs;
   if (until.getTime() > now.getTime() + leaseMs + toleranceMs) return undefined;
@@ -116,11 +116,20 @@ function letGo({ object, memory, bclass, maxWaitMs }: World, now: Date): Plan | 
   return { do: 'release', why, left: { how: 'LeftToLease', until } };
 }
 
-/** The provider removes every branch of the object; of one that was replaced a moment ago nobody knows yet that it ends. */
-const isLeased = ({ spec, status: { expiration, superseded = [] } = {} }: DatabaseBranch): boolean =>
-  spec.deletionPolicy !== 'Retain' &&
-  expiration?.enforcedBy === 'Provider' &&
-  superseded.every(({ until }) => until !== undefined);
+/** Two of the usual looks around, in which a branch that has gone leaves the record. */
+const lookedAroundMs = 20 * 60_000;
+
+/**
+ * The provider removes every branch of the object. Of one that was replaced a moment ago nobody knows yet that it ends,
+ * unless it is wanted back, and so leased like a candidate; and one that was still there long after its end cannot go.
+ */
+function isLeased({ spec, status, metadata }: DatabaseBranch, wanted: string | undefined): boolean {
+  const { expiration, superseded = [] } = status ?? {};
+  const latestMs = new Date(metadata.deletionTimestamp ?? 0).getTime() - lookedAroundMs;
+  const ends = ({ id, until }: NonNullable<typeof superseded>[number]): boolean =>
+    until === undefined ? id === wanted : new Date(until).getTime() >= latestMs;
+  return spec.deletionPolicy !== 'Retain' && expiration?.enforcedBy === 'Provider' && superseded.every(ends);
+}
 
 /** Of a class that is gone: as its schema would have it. */
 const usualLeaseMs = 96 * 3_600_000;

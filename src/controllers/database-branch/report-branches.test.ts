@@ -223,8 +223,16 @@ test.each<[string, Scene, Status['superseded']]>([
   ],
   ['with its end, while the provider has that too', wantedBack({ expireTime: later(5 + minutes(1)) }), [ending]],
   ['which is over when its lease was extended', wantedBack({ expireTime: later(6 + minutes(1)) }), [mine]],
-  ['or lifted', { ...wantedBack({}), wanted: { ...mine, branch: present({ ...bare, ...mine }) } }, [mine]],
-  ['in this very step', { ...wantedBack({ expireTime: later(5) }), plan: lease(mine, later(minutes(99))) }, [mine]],
+  [
+    'not while it has none',
+    { ...wantedBack({}), wanted: { ...mine, branch: present({ ...bare, ...mine }) } },
+    [ending],
+  ],
+  [
+    'or is, in this very step',
+    { ...wantedBack({ expireTime: later(5) }), plan: lease(mine, later(minutes(99))) },
+    [mine],
+  ],
   ['though not by a step of another', { ...wantedBack({ expireTime: later(5) }), plan: lease(old) }, [ending]],
   ['nor by one that failed', { ...wantedBack({ expireTime: later(5) }), plan: lease(mine), outcome: failed }, [ending]],
   ['nor where another has its id', wantedBack({ uid: 'br-x' }), [ending]],

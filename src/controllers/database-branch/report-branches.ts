@@ -147,7 +147,7 @@ function isKept(seen: Seen, { uid, until }: Superseded): boolean {
   const { branch } = seen.world.wanted;
   if (until === undefined || branch.seen !== 'present' || branch.value.uid !== uid) return false;
   const { at } = justSet(seen, branch.value) ?? { at: branch.value.expireTime };
-  return at === undefined || at.getTime() > new Date(until).getTime() + toleranceMs;
+  return at !== undefined && at.getTime() > new Date(until).getTime() + toleranceMs;
 }
 
 const justSet = ({ plan, outcome }: Seen, { uid }: Branch): Expiry | undefined =>
