@@ -104,14 +104,15 @@ const failuresInARow = 3;
  * namespace is stuck. A branch that no lease removes is never let go by itself.
  */
 function letGo({ object, wanted, memory, bclass, maxWaitMs }: World, now: Date): Plan | undefined {
-  const { metadata, status } = object;
-  const leaseTime = status?.expiration?.leaseTime;
-  if (memory.deletionFailures < failuresInARow || !metadata.deletionTimestamp || !leaseTime) return undefined;
-  if (!isLeased(object, wanted?.id)) return undefined;
+  const { deletionTimestamp } = object.metadata;
+  const leaseTime = object.status?.expiration?.leaseTime;
+  if (memory.deletionFailures < failuresInARow || !deletionTimestamp || !leaseTime) return undefined;
+  const deletedMs = new Date(deletionTimestamp).getTime();
+  if (!isLeased(object, deletedMs, wanted?.id)) return undefined;
   const until = new Date(leaseTime);
   const leaseMs = bclass ? parseDuration(bclass.spec.expiration.lease) : usualLeaseMs;
   if (until.getTime() > now.getTime() + leaseMs + toleranceMs) return undefined;
-  if (now.getTime() - new Date(metadata.deletionTimestamp).getTime() < maxWaitMs) return undefined;
+  if (now.getTime() - deletedMs < maxWaitMs) return undefined;
   const why = 'the provider cannot be reached, and the lease removes the branch';
   return { do: 'release', why, left: { how: 'LeftToLease', until } };
 }
@@ -123,11 +124,13 @@ const lookedAroundMs = 20 * 60_000;
  * The provider removes every branch of the object. Of one that was replaced a moment ago nobody knows yet that it ends,
  * unless it is wanted back, and so leased like a candidate; and one that was still there long after its end cannot go.
  */
-function isLeased({ spec, status, metadata }: DatabaseBranch, wanted: string | undefined): boolean {
-  const { expiration, superseded = [] } = status ?? {};
-  const latestMs = new Date(metadata.deletionTimestamp ?? 0).getTime() - lookedAroundMs;
-  const ends = ({ id, until }: NonNullable<typeof superseded>[number]): boolean =>
-    until === undefined ? id === wanted : new Date(until).getTime() >= latestMs;
+function isLeased(
+  { spec, status: { expiration, superseded = [] } = {} }: DatabaseBranch,
+  deletedMs: number,
+  wanted: string | undefined,
+): boolean {
+  const ends = ({ id, until }: (typeof superseded)[number]): boolean =>
+    until === undefined ? id === wanted : new Date(until).getTime() >= deletedMs - lookedAroundMs;
   return spec.deletionPolicy !== 'Retain' && expiration?.enforcedBy === 'Provider' && superseded.every(ends);
 }
 
