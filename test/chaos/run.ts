@@ -35,9 +35,12 @@ export interface ChaosResult {
   readonly figures: string;
 }
 
-/** Bounds a hang: a branch whose uid nobody noted is said to be absent after a minute, a failed request waits as long. */
-const settleDeadlineMs = 120_000;
-const farewellDeadlineMs = 180_000;
+/**
+ * Bounds a hang: a branch whose uid nobody noted is said to be absent after a minute, a failed request waits as long, and
+ * branches that a lost status told of are looked for after two minutes, and then drained one by one.
+ */
+const settleDeadlineMs = 240_000;
+const farewellDeadlineMs = 240_000;
 /** Tokens live for 30 s at rest, and are replaced after half of that. */
 const soakMs = 18_000;
 const judgeEvery = 20;
